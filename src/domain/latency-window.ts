@@ -1,0 +1,25 @@
+const SAMPLES = 128;
+const RECOMPUTE_EVERY = 32;
+
+/** The 95th percentile of a node's recent answers, for hedging (Dean and Barroso, "The Tail at Scale", 2013). */
+export class LatencyWindow {
+  readonly #samples = new Float64Array(SAMPLES);
+  #count = 0;
+  #p95Ms: number;
+
+  /** @param initialMs the estimate until enough answers were seen */
+  constructor(initialMs: number) {
+    this.#p95Ms = initialMs;
+  }
+
+  add(latencyMs: number): void {
+    this.#samples[this.#count++ % SAMPLES] = latencyMs;
+    if (this.#count % RECOMPUTE_EVERY !== 0) return;
+    const seen = this.#samples.slice(0, Math.min(this.#count, SAMPLES)).sort();
+    this.#p95Ms = seen[Math.floor(seen.length * 0.95)] ?? this.#p95Ms;
+  }
+
+  get p95Ms(): number {
+    return this.#p95Ms;
+  }
+}

@@ -1,0 +1,73 @@
+import type { ReplicaSets } from './level-tally.js';
+import { buildRing, type Ring, replicaSet } from './ring.js';
+import { keyToken, type Token } from './token.js';
+
+/** "inactive" while joining, "draining" while leaving; gone nodes leave the list. */
+export type NodeStatus = 'inactive' | 'active' | 'draining';
+
+export interface StorageNode {
+  readonly nodeId: string;
+  readonly host: string;
+  readonly port: number;
+  readonly virtualNodes: number;
+  readonly zone: string;
+  readonly status: NodeStatus;
+  /** The id of the data folder that was registered with the node; another folder is a replacement and does not vote. */
+  readonly storeId: string;
+}
+
+export interface Tenant {
+  readonly tenantId: string;
+  /** Given once, never reused: the first four bytes of the storage key. */
+  readonly number: number;
+  readonly replicationFactor: number;
+  /** Unix seconds. */
+  readonly createdAt: number;
+  /** Unix seconds. */
+  readonly updatedAt: number;
+}
+
+/** What the metadata store holds at one epoch, read in one statement's view. */
+export interface TopologyState {
+  /** The version of the topology: raised by every change of nodes or of a replication factor. */
+  readonly epoch: number;
+  readonly nodes: readonly StorageNode[];
+  readonly tenants: readonly Tenant[];
+}
+
+/** An immutable view that a request uses from start to end. */
+export interface TopologySnapshot {
+  readonly epoch: number;
+  readonly ring: Ring;
+  readonly nodes: ReadonlyMap<string, StorageNode>;
+  readonly tenants: ReadonlyMap<string, Tenant>;
+}
+
+/** Where one key lives at one epoch. */
+export interface Placement {
+  readonly epoch: number;
+  readonly token: Token;
+  readonly replicationFactor: number;
+  /** The replica sets that count. */
+  readonly sets: ReplicaSets;
+}
+
+export function snapshotOf(state: TopologyState): TopologySnapshot {
+  return {
+    epoch: state.epoch,
+    ring: buildRing(state.nodes.filter(({ status }) => status === 'active')),
+    nodes: new Map(state.nodes.map((node) => [node.nodeId, node])),
+    tenants: new Map(state.tenants.map((tenant) => [tenant.tenantId, tenant])),
+  };
+}
+
+export function placementOf(snapshot: TopologySnapshot, tenant: Tenant, key: Uint8Array): Placement {
+  const token = keyToken(tenant.tenantId, key);
+  const { replicationFactor } = tenant;
+  return {
+    epoch: snapshot.epoch,
+    token,
+    replicationFactor,
+    sets: [replicaSet(snapshot.ring, token, replicationFactor)],
+  };
+}

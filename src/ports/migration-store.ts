@@ -1,0 +1,6 @@
+import type { Migration } from '../domain/migration.js';
+
+export interface MigrationStore {
+  /** @throws MetadataUnavailableError */
+  find(migrationId: string): Promise<Migration | undefined>;
+}

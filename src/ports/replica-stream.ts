@@ -1,0 +1,59 @@
+import type { Clock } from '../domain/clock.js';
+import type { Reading } from '../domain/read-tally.js';
+
+/** An operation on one key: where it is stored, and the placement's facts that the node checks. */
+export interface KeyOperation {
+  readonly epoch: number;
+  readonly replicationFactor: number;
+  /** Tenant number, token and key: see `wire/storage-key.ts`. */
+  readonly storageKey: Uint8Array;
+}
+
+/** Why a replica gave no answer that counts. */
+export type ReplicaFailure =
+  /** @property sent whether the node may have taken the operation */
+  | { readonly kind: 'failed'; readonly reason: string; readonly sent: boolean }
+  /** The node has another epoch: plan the operation anew. The node did not take it. */
+  | { readonly kind: 'fenced'; readonly epoch: number };
+
+export type AskResult = { readonly kind: 'told'; readonly greatestTimestampUs: number } | ReplicaFailure;
+
+/** Held: the record's dot is the node's version. Passed: its version is greater. Both flushed, with the merged clock. */
+export type WriteResult = { readonly kind: 'held' | 'passed'; readonly clock: Clock } | ReplicaFailure;
+
+export type ReadResult = { readonly kind: 'read'; readonly reading: Reading } | ReplicaFailure;
+
+export interface NodeFigures {
+  readonly keysCount: number;
+  readonly diskUsagePercent: number;
+}
+
+export type DescribeResult = ({ readonly kind: 'described' } & NodeFigures) | ReplicaFailure;
+
+/**
+ * The storage nodes of the present topology, by id. Every operation ends by its deadline at the latest, and at once
+ * when the node's stream breaks or its queue is full; no call rejects.
+ */
+export interface ReplicaStreams {
+  /** The greatest timestamp that the node ever stored; asks of one turn travel as one. */
+  ask(nodeId: string, epoch: number, deadlineMs: number): Promise<AskResult>;
+  /** @param record in storage format; merged into what the node holds */
+  write(nodeId: string, operation: KeyOperation, record: Uint8Array, deadlineMs: number): Promise<WriteResult>;
+  /** @param headOnly leave the value out */
+  read(nodeId: string, operation: KeyOperation, headOnly: boolean, deadlineMs: number): Promise<ReadResult>;
+  describe(nodeId: string, deadlineMs: number): Promise<DescribeResult>;
+  /** What is known of the node without asking it. */
+  state(nodeId: string): ReplicaState;
+}
+
+/** Deadlines above are points of the monotonic clock. */
+export interface ReplicaState {
+  /** Whether operations would be sent now; else why not, for people. */
+  readonly usable: true | string;
+  /** Milliseconds since the node's last answer; undefined when it never answered. */
+  readonly silentMs: number | undefined;
+  /** Unix seconds of the node's last answer; 0 when it never answered. */
+  readonly lastSeenAt: number;
+  /** Recent 95th percentile of answers, for hedging. */
+  readonly p95Ms: number;
+}
