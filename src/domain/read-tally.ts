@@ -87,6 +87,10 @@ export class ReadTally {
     return { kind: 'write_back', record, lacking: this.#lacking(held) };
   }
 
+  get answeredCount(): number {
+    return this.#answered.acknowledged.size;
+  }
+
   /** Nodes that answered with less than the winner: worth repairing in the background once the read is decided. */
   get behind(): string[] {
     const winner = this.#winner;

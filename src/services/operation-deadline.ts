@@ -1,0 +1,37 @@
+import { MetadataUnavailableError } from '../domain/errors.js';
+import type { Clock } from '../ports/clock.js';
+import type { CallContext } from './coordinator-services.js';
+import type { ReplicaShortfall } from './replica-shortfall.js';
+import type { TopologyWatch } from './topology-watch.js';
+
+/** Whether the request's time is over: nothing more is sent for it. */
+export function isOver(clock: Clock, context: CallContext): boolean {
+  return clock.monotonicMs() >= context.deadlineMs;
+}
+
+/** A replica operation ends with its own time or the request's, whichever comes first. */
+export function operationDeadline(clock: Clock, context: CallContext, replicaTimeoutMs: number): number {
+  return Math.min(context.deadlineMs, clock.monotonicMs() + replicaTimeoutMs);
+}
+
+/**
+ * Whether too few replicas answered because they have seen a newer epoch, which is now known here as well: the
+ * operation is then planned anew and its votes are counted from zero.
+ * @throws MetadataUnavailableError the newer topology can't be read; `outcomeUnknown` as given
+ */
+export async function reachedNewerEpoch(
+  topology: TopologyWatch,
+  shortfall: ReplicaShortfall,
+  clock: Clock,
+  context: CallContext,
+  outcomeUnknown: boolean,
+): Promise<boolean> {
+  if (shortfall.fencedEpoch === undefined || isOver(clock, context)) return false;
+  try {
+    await topology.reach(shortfall.fencedEpoch);
+  } catch (error) {
+    if (!(error instanceof MetadataUnavailableError)) throw error;
+    throw new MetadataUnavailableError(error.message, { outcomeUnknown, cause: error });
+  }
+  return true;
+}

@@ -1,0 +1,58 @@
+import type { Dot } from '../domain/clock.js';
+import { invalidField, QuorateError } from '../domain/errors.js';
+import { sameFingerprint, writeFingerprint } from '../domain/idempotency.js';
+import type { Level } from '../domain/level.js';
+import { openSealedKey, type SealedScope, type SealingSecret, sealWrite } from '../domain/sealed-key.js';
+import type { Clock } from '../ports/clock.js';
+import type { WriteOutcome } from './coordinator-services.js';
+import type { KeyTarget } from './replica-plan.js';
+import type { AcknowledgedWrite } from './replicated-write.js';
+
+/** Idempotency keys that the server issues: their own proof, so that a write without a key touches no store. */
+export class SealedWrites {
+  readonly #secrets: readonly SealingSecret[];
+  readonly #clock: Clock;
+
+  /** @param secrets the current one first */
+  constructor(secrets: readonly SealingSecret[], clock: Clock) {
+    this.#secrets = secrets;
+    this.#clock = clock;
+  }
+
+  /** The key of a write that succeeded. */
+  issue(target: KeyTarget, value: Uint8Array, dot: Dot, level: Level, { replicaCount }: AcknowledgedWrite): string {
+    const current = this.#secrets[0];
+    if (current === undefined) throw new Error('The cluster has no sealing secret.');
+    const issuedAtMs = Math.floor(this.#clock.wallMs());
+    const write = { fingerprint: writeFingerprint(value), dot, level, replicaCount, issuedAtMs };
+    return sealWrite(write, scopeOf(target), current.secret);
+  }
+
+  /**
+   * The first answer to a request that is sent again with the key it was given.
+   * @throws QuorateError invalid_field for a key that was not issued for this tenant and key or is too old,
+   *   idempotency_conflict for another value
+   */
+  answerAgain(target: KeyTarget, value: Uint8Array, idempotencyKey: string): WriteOutcome {
+    const opened = openSealedKey(idempotencyKey, scopeOf(target), this.#secrets, this.#clock.wallMs());
+    switch (opened.kind) {
+      case 'forged':
+        throw invalidField('idempotency_key', 'has a reserved prefix, but was not issued for this tenant and key');
+      case 'expired':
+        throw invalidField('idempotency_key', 'was issued more than 24 h ago');
+      case 'valid': {
+        const { fingerprint, dot, level, replicaCount } = opened.write;
+        if (!sameFingerprint(fingerprint, writeFingerprint(value))) throw idempotencyConflict();
+        return { idempotencyKey, clock: [dot], replicaCount, level, isDuplicate: true };
+      }
+    }
+  }
+}
+
+export function idempotencyConflict(): QuorateError {
+  return new QuorateError('idempotency_conflict', 'idempotency_key was used for a write of another value to this key');
+}
+
+function scopeOf({ tenant, key }: KeyTarget): SealedScope {
+  return { tenantId: tenant.tenantId, key };
+}

@@ -1,0 +1,114 @@
+import { healthOf } from '../domain/node-health.js';
+import {
+  checkHost,
+  checkId,
+  checkPort,
+  checkVirtualNodes,
+  checkZone,
+  type FieldLimits,
+} from '../domain/request-fields.js';
+import type { StorageNode } from '../domain/topology.js';
+import { decideAddNode, decideRemoveNode, type NodeAdditionAnswer } from '../domain/topology-change.js';
+import type { Clock } from '../ports/clock.js';
+import type { Random } from '../ports/random.js';
+import type { ReplicaIntroduction } from '../ports/replica-introduction.js';
+import type { NodeFigures, ReplicaStreams } from '../ports/replica-stream.js';
+import type { TopologyStore } from '../ports/topology-store.js';
+import type { ListedNode, NodeChange, NodeRequest } from './coordinator-services.js';
+import type { TopologyWatch } from './topology-watch.js';
+
+/** A node that doesn't answer within this is listed with its last known figures. */
+const DESCRIBE_TIMEOUT_MS = 500;
+
+export interface StorageNodesParts {
+  readonly store: TopologyStore;
+  readonly topology: TopologyWatch;
+  readonly replicas: ReplicaStreams;
+  readonly introduction: ReplicaIntroduction;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly limits: FieldLimits;
+}
+
+/** AddStorageNode, RemoveStorageNode and ListStorageNodes. */
+export class StorageNodes {
+  readonly #parts: StorageNodesParts;
+  readonly #figures = new Map<string, NodeFigures>();
+
+  constructor(parts: StorageNodesParts) {
+    this.#parts = parts;
+  }
+
+  /** @throws QuorateError invalid_field, foreign_node, node_in_use, metadata_unavailable */
+  async add(request: NodeRequest): Promise<NodeChange> {
+    const { store, topology, random, limits } = this.#parts;
+    const nodeId = checkId('node_id', request.nodeId, limits);
+    const host = checkHost(request.host);
+    const port = checkPort(request.port);
+    const virtualNodes = checkVirtualNodes(request.virtualNodes);
+    const zone = checkZone(request.zone, limits);
+    const storeId = await this.#meet(nodeId, host, port);
+    const candidate = { nodeId, host, port, virtualNodes, zone, storeId };
+    const migrationId = random.id();
+    const answer = await store.change({ nodeId }, (state) => decideAddNode(state, candidate, migrationId));
+    await topology.refresh();
+    return this.#changed(answer.migrationId, additionMessage(answer, nodeId, host, port));
+  }
+
+  /** @throws QuorateError invalid_field, unknown_node, node_in_use, metadata_unavailable */
+  async remove(nodeId: string): Promise<NodeChange> {
+    const { store, topology, random, limits } = this.#parts;
+    checkId('node_id', nodeId, limits);
+    const newId = random.id();
+    const { kind, migrationId } = await store.change({ nodeId }, (state) => decideRemoveNode(state, nodeId, newId));
+    await topology.refresh();
+    this.#figures.delete(nodeId);
+    const message = kind === 'removed' ? 'has left; it held no data' : 'has left already';
+    return this.#changed(migrationId, `storage node "${nodeId}" ${message}`);
+  }
+
+  list(): Promise<readonly ListedNode[]> {
+    const nodes = [...this.#parts.topology.snapshot.nodes.values()];
+    return Promise.all(nodes.sort(byNodeId).map((node) => this.#describe(node)));
+  }
+
+  /** A member at its registered address need not be reached to be told so; anybody else must show its data folder. */
+  async #meet(nodeId: string, host: string, port: number): Promise<string> {
+    const known = this.#parts.topology.snapshot.nodes.get(nodeId);
+    if (known !== undefined && known.host === host && known.port === port) return known.storeId;
+    const { storeId } = await this.#parts.introduction.introduce(nodeId, { host, port }, known !== undefined);
+    return storeId;
+  }
+
+  #changed(migrationId: string, message: string): NodeChange {
+    return { migrationId, message, estimatedCompletion: Math.floor(this.#parts.clock.wallMs() / 1000) };
+  }
+
+  async #describe(node: StorageNode): Promise<ListedNode> {
+    const { replicas, clock } = this.#parts;
+    const { nodeId } = node;
+    const result = await replicas.describe(nodeId, clock.monotonicMs() + DESCRIBE_TIMEOUT_MS);
+    if (result.kind === 'described') {
+      const { keysCount, diskUsagePercent } = result;
+      this.#figures.set(nodeId, { keysCount, diskUsagePercent });
+    }
+    const figures = this.#figures.get(nodeId) ?? { keysCount: 0, diskUsagePercent: 0 };
+    const { usable, silentMs, lastSeenAt } = replicas.state(nodeId);
+    return { node, health: healthOf(silentMs), healthReason: usable === true ? '' : usable, lastSeenAt, ...figures };
+  }
+}
+
+function additionMessage({ kind }: NodeAdditionAnswer, nodeId: string, host: string, port: number): string {
+  switch (kind) {
+    case 'added':
+      return `storage node "${nodeId}" is active; there was no data to move`;
+    case 'moved':
+      return `storage node "${nodeId}" has moved to ${host}:${port}, with its data`;
+    case 'present':
+      return `storage node "${nodeId}" is a member already`;
+  }
+}
+
+function byNodeId(a: StorageNode, b: StorageNode): number {
+  return a.nodeId < b.nodeId ? -1 : 1;
+}

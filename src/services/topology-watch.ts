@@ -1,0 +1,130 @@
+import { MetadataUnavailableError, QuorateError } from '../domain/errors.js';
+import { snapshotOf, type Tenant, type TopologySnapshot } from '../domain/topology.js';
+import type { Clock } from '../ports/clock.js';
+import type { TopologyStore } from '../ports/topology-store.js';
+
+/** How long a tenant that does not exist is remembered as missing. */
+const MISS_REMEMBERED_MS = 1000;
+const MISSES_MAX = 10_000;
+
+/** A request's view: one snapshot from start to end, and the tenant in it. */
+export interface TenantView {
+  readonly snapshot: TopologySnapshot;
+  readonly tenant: Tenant;
+}
+
+/**
+ * The topology in memory. A change of nodes or of a replication factor swaps in a new snapshot; a new tenant, which
+ * leaves everything else as it is, joins the present one.
+ */
+export class TopologyWatch {
+  readonly #store: TopologyStore;
+  readonly #clock: Clock;
+  readonly #listeners: ((snapshot: TopologySnapshot) => void)[] = [];
+  readonly #misses = new Map<string, number>();
+  readonly #lookups = new Map<string, Promise<Tenant | undefined>>();
+  #tenants = new Map<string, Tenant>();
+  #snapshot: TopologySnapshot = snapshotOf({ epoch: 0, nodes: [], tenants: [] });
+  #loading: Promise<void> | undefined;
+  #queued: Promise<void> | undefined;
+
+  constructor(store: TopologyStore, clock: Clock) {
+    this.#store = store;
+    this.#clock = clock;
+  }
+
+  get snapshot(): TopologySnapshot {
+    return this.#snapshot;
+  }
+
+  /** Calls back at each new snapshot, before any request uses it. */
+  onChange(listener: (snapshot: TopologySnapshot) => void): void {
+    this.#listeners.push(listener);
+  }
+
+  /** Loads what the store holds from now on: a load that began earlier doesn't do. @throws MetadataUnavailableError */
+  refresh(): Promise<void> {
+    if (this.#loading === undefined) {
+      this.#loading = this.#load().finally(() => {
+        this.#loading = undefined;
+      });
+      return this.#loading;
+    }
+    const next = () => {
+      this.#queued = undefined;
+      return this.refresh();
+    };
+    this.#queued ??= this.#loading.then(next, next);
+    return this.#queued;
+  }
+
+  /** Loads when the store's epoch is another than the snapshot's. @throws MetadataUnavailableError */
+  async poll(): Promise<void> {
+    if ((await this.#store.epoch()) !== this.#snapshot.epoch) await this.refresh();
+  }
+
+  /** Makes sure that the snapshot is at least of the epoch. @throws MetadataUnavailableError */
+  async reach(epoch: number): Promise<void> {
+    if (this.#snapshot.epoch < epoch) await this.refresh();
+    if (this.#snapshot.epoch < epoch) {
+      throw new MetadataUnavailableError(
+        `a storage node has seen epoch ${epoch} of the topology, but the metadata store says ${this.#snapshot.epoch}`,
+      );
+    }
+  }
+
+  /** @throws QuorateError tenant_not_found, metadata_unavailable */
+  async tenant(tenantId: string): Promise<TenantView> {
+    const tenant = this.#tenants.get(tenantId) ?? (await this.#find(tenantId));
+    if (tenant === undefined) {
+      throw new QuorateError('tenant_not_found', `tenant "${tenantId}" does not exist`);
+    }
+    // The lookup may have taken a while: the newest snapshot and its own idea of the tenant count.
+    return { snapshot: this.#snapshot, tenant: this.#tenants.get(tenantId) ?? tenant };
+  }
+
+  /** The tenant was created here: it is looked up again. */
+  forgetMiss(tenantId: string): void {
+    this.#misses.delete(tenantId);
+  }
+
+  async #load(): Promise<void> {
+    const state = await this.#store.load();
+    if (state.epoch < this.#snapshot.epoch) return;
+    const tenants = new Map(state.tenants.map((tenant) => [tenant.tenantId, tenant]));
+    const changed = state.epoch !== this.#snapshot.epoch;
+    // The ring is rebuilt only when the nodes may be others.
+    const snapshot = changed ? snapshotOf(state) : this.#snapshot;
+    this.#tenants = tenants;
+    this.#snapshot = { ...snapshot, tenants };
+    this.#misses.clear();
+    if (changed) for (const listener of this.#listeners) listener(this.#snapshot);
+  }
+
+  #find(tenantId: string): Promise<Tenant | undefined> {
+    const nowMs = this.#clock.monotonicMs();
+    if ((this.#misses.get(tenantId) ?? 0) > nowMs) return Promise.resolve(undefined);
+    const running = this.#lookups.get(tenantId);
+    if (running !== undefined) return running;
+    const lookup = this.#lookUp(tenantId).finally(() => this.#lookups.delete(tenantId));
+    this.#lookups.set(tenantId, lookup);
+    return lookup;
+  }
+
+  async #lookUp(tenantId: string): Promise<Tenant | undefined> {
+    const { epoch, tenant } = await this.#store.findTenant(tenantId);
+    // Whoever learns of a tenant must know the nodes of that epoch: an older ring may miss replicas of its first writes.
+    if (epoch > this.#snapshot.epoch) await this.refresh();
+    if (tenant === undefined) {
+      this.#rememberMiss(tenantId);
+      return undefined;
+    }
+    if (epoch === this.#snapshot.epoch) this.#tenants.set(tenantId, tenant);
+    return this.#tenants.get(tenantId) ?? tenant;
+  }
+
+  #rememberMiss(tenantId: string): void {
+    if (this.#misses.size >= MISSES_MAX) this.#misses.clear();
+    this.#misses.set(tenantId, this.#clock.monotonicMs() + MISS_REMEMBERED_MS);
+  }
+}
