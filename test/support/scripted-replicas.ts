@@ -1,0 +1,125 @@
+import { compareDots } from '../../src/domain/clock.js';
+import { mergeRecords, type VersionedRecord } from '../../src/domain/record.js';
+import type { Clock } from '../../src/ports/clock.js';
+import type {
+  AskResult,
+  DescribeResult,
+  KeyOperation,
+  ReadResult,
+  ReplicaFailure,
+  ReplicaState,
+  ReplicaStreams,
+  WriteResult,
+} from '../../src/ports/replica-stream.js';
+import { decodeRecord } from '../../src/wire/record-format.js';
+
+/** A replica whose conduct a test sets; its records merge as the real ones do. */
+export interface ScriptedReplica {
+  /** `silent`: takes operations and never answers. `deaf`: takes none and never answers. `down`: fails at once. */
+  conduct: 'up' | 'down' | 'silent' | 'deaf';
+  /** From an operation's sending to its effect, and from there to its answer. */
+  delayMs: number;
+  fence: number;
+  greatestTimestampUs: number;
+  p95Ms: number;
+  readonly records: Map<string, VersionedRecord>;
+  /** What it was sent, in order. */
+  readonly seen: string[];
+}
+
+/** Stands for the storage nodes behind their streams. */
+export class ScriptedReplicas implements ReplicaStreams {
+  readonly #clock: Clock;
+  readonly nodes = new Map<string, ScriptedReplica>();
+
+  constructor(clock: Clock, nodeIds: readonly string[]) {
+    this.#clock = clock;
+    for (const nodeId of nodeIds) {
+      this.nodes.set(nodeId, {
+        conduct: 'up',
+        delayMs: 0.5,
+        fence: 0,
+        greatestTimestampUs: 0,
+        p95Ms: 5,
+        records: new Map(),
+        seen: [],
+      });
+    }
+  }
+
+  node(nodeId: string): ScriptedReplica {
+    const node = this.nodes.get(nodeId);
+    if (node === undefined) throw new Error(`no replica ${nodeId}`);
+    return node;
+  }
+
+  ask(nodeId: string, epoch: number, deadlineMs: number): Promise<AskResult> {
+    return this.#operate(nodeId, 'ask', epoch, deadlineMs, (node) => ({
+      kind: 'told',
+      greatestTimestampUs: node.greatestTimestampUs,
+    }));
+  }
+
+  write(nodeId: string, operation: KeyOperation, record: Uint8Array, deadlineMs: number): Promise<WriteResult> {
+    const decoded = decodeRecord(Uint8Array.from(record));
+    if (decoded.kind !== 'record') throw new Error('a coordinator sent something that is no record');
+    return this.#operate(nodeId, 'write', operation.epoch, deadlineMs, (node) => {
+      const name = Buffer.from(operation.storageKey).toString('hex');
+      const stored = node.records.get(name);
+      const merged = stored === undefined ? decoded.record : mergeRecords(stored, decoded.record);
+      node.records.set(name, merged);
+      node.greatestTimestampUs = Math.max(node.greatestTimestampUs, decoded.record.version.dot.timestamp);
+      const passed = compareDots(merged.version.dot, decoded.record.version.dot) > 0;
+      return { kind: passed ? 'passed' : 'held', clock: merged.clock };
+    });
+  }
+
+  read(nodeId: string, operation: KeyOperation, headOnly: boolean, deadlineMs: number): Promise<ReadResult> {
+    return this.#operate(nodeId, headOnly ? 'head' : 'read', operation.epoch, deadlineMs, (node) => {
+      const record = node.records.get(Buffer.from(operation.storageKey).toString('hex'));
+      if (record === undefined) return { kind: 'read', reading: { kind: 'absent' } };
+      if (headOnly) return { kind: 'read', reading: { kind: 'head', clock: record.clock } };
+      return { kind: 'read', reading: { kind: 'record', record } };
+    });
+  }
+
+  describe(nodeId: string, deadlineMs: number): Promise<DescribeResult> {
+    return this.#operate(nodeId, 'describe', Number.POSITIVE_INFINITY, deadlineMs, (node) => ({
+      kind: 'described',
+      keysCount: node.records.size,
+      diskUsagePercent: 12.5,
+    }));
+  }
+
+  state(nodeId: string): ReplicaState {
+    const { conduct, p95Ms } = this.node(nodeId);
+    if (conduct === 'down') return { usable: 'connection refused', silentMs: undefined, lastSeenAt: 0, p95Ms };
+    return { usable: true, silentMs: 0, lastSeenAt: 1, p95Ms };
+  }
+
+  #operate<Result>(
+    nodeId: string,
+    what: string,
+    epoch: number,
+    deadlineMs: number,
+    effect: (node: ScriptedReplica) => Result,
+  ): Promise<Result | ReplicaFailure> {
+    const node = this.node(nodeId);
+    return new Promise((resolve) => {
+      node.seen.push(what);
+      if (node.conduct === 'down') return resolve({ kind: 'failed', reason: 'connection refused', sent: false });
+      const leftMs = deadlineMs - this.#clock.monotonicMs();
+      const timer = this.#clock.after(leftMs, () => resolve({ kind: 'failed', reason: 'timed out', sent: true }));
+      if (node.conduct === 'deaf') return;
+      this.#clock.after(node.delayMs, () => {
+        if (epoch < node.fence) return resolve({ kind: 'fenced', epoch: node.fence });
+        const result = effect(node);
+        if (node.conduct === 'silent') return;
+        this.#clock.after(node.delayMs, () => {
+          timer.cancel();
+          resolve(result);
+        });
+      });
+    });
+  }
+}
