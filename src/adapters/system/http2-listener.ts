@@ -1,0 +1,74 @@
+import { once } from 'node:events';
+import type { Http2Server, ServerHttp2Session, ServerOptions } from 'node:http2';
+import type { AddressInfo } from 'node:net';
+
+/** How long sessions may finish what runs after GOAWAY. */
+const CLOSE_TIMEOUT_MS = 1000;
+
+/** The listen address is taken or not this machine's. */
+export class AddressUnavailableError extends Error {
+  readonly host: string;
+  readonly port: number;
+
+  constructor(host: string, port: number, cause: NodeJS.ErrnoException) {
+    const why = cause.code === 'EADDRINUSE' ? 'is in use by another program' : `can't be listened on (${cause.code})`;
+    super(`${host}:${port} ${why}`, { cause });
+    this.name = 'AddressUnavailableError';
+    this.host = host;
+    this.port = port;
+  }
+}
+
+/** A listening clear-text HTTP/2 server that can be closed although sessions are open. */
+export class Http2Listener {
+  /** Windows wide enough for batches of a MiB; a session's memory bound beyond what is in flight. */
+  static readonly SETTINGS: ServerOptions = {
+    maxSessionMemory: 256,
+    settings: { initialWindowSize: 4 * 1024 * 1024, maxConcurrentStreams: 256 },
+  };
+
+  readonly #server: Http2Server;
+  readonly #sessions = new Set<ServerHttp2Session>();
+  readonly host: string;
+  readonly port: number;
+
+  private constructor(server: Http2Server, address: AddressInfo) {
+    this.#server = server;
+    this.host = address.address;
+    this.port = address.port;
+  }
+
+  /** @throws AddressUnavailableError */
+  static async open(server: Http2Server, host: string, port: number): Promise<Http2Listener> {
+    try {
+      server.listen(port, host);
+      await once(server, 'listening');
+    } catch (error) {
+      throw new AddressUnavailableError(host, port, error as NodeJS.ErrnoException);
+    }
+    const listener = new Http2Listener(server, server.address() as AddressInfo);
+    server.on('session', (session) => listener.#track(session));
+    server.on('error', () => {});
+    return listener;
+  }
+
+  /** Stops listening, lets sessions finish for a moment, then ends them. */
+  async close(): Promise<void> {
+    const closed = once(this.#server, 'close');
+    this.#server.close();
+    for (const session of this.#sessions) session.close();
+    const timer = setTimeout(() => {
+      for (const session of this.#sessions) session.destroy();
+    }, CLOSE_TIMEOUT_MS);
+    await closed;
+    clearTimeout(timer);
+  }
+
+  #track(session: ServerHttp2Session): void {
+    this.#sessions.add(session);
+    // The default connection window of 64 KiB would stop a stream in the middle of a batch.
+    session.setLocalWindowSize(16 * 1024 * 1024);
+    session.on('close', () => this.#sessions.delete(session));
+    session.on('error', () => session.destroy());
+  }
+}

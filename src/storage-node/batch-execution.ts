@@ -1,0 +1,142 @@
+import { create } from '@bufbuild/protobuf';
+import {
+  type Answer,
+  AnswerSchema,
+  type Batch,
+  Failure_Reason,
+  type Operation,
+  type Read,
+  type Write,
+} from '../gen/storage/v1/storage_pb.js';
+import { encodeClock, encodeHead, encodeRecord } from '../wire/record-format.js';
+import { decodeStorageKey, type StorageKey } from '../wire/storage-key.js';
+import type { MergeResult, ReadingResult } from './record-store.js';
+import type { StorageNode } from './storage-node.js';
+
+type AnswerKind = Answer['kind'];
+
+export interface BatchHost {
+  readonly node: StorageNode;
+  /** 0 to 100, of the file system that holds the data folder. */
+  readonly diskUsagePercent: () => Promise<number>;
+  /** Called once for each operation, in any order; never before what the answer rests on is flushed. */
+  readonly answer: (answer: Answer) => void;
+  readonly onFailure: (failure: unknown) => void;
+}
+
+/** Runs a batch's operations in order; each is answered when its result is flushed. */
+export function executeBatch(host: BatchHost, batch: Batch): void {
+  const { node } = host;
+  const served = node.serves(batch.epoch);
+  for (const operation of batch.operations) {
+    const settled = served || operation.kind.case === 'describe' ? run(host, operation) : fenced(node);
+    if (settled instanceof Promise || node.fenceFlushed !== undefined) void answerLater(host, operation.id, settled);
+    else host.answer(create(AnswerSchema, { id: operation.id, kind: settled }));
+  }
+}
+
+async function answerLater(host: BatchHost, id: number, settled: AnswerKind | Promise<AnswerKind>): Promise<void> {
+  try {
+    const kind = await settled;
+    await host.node.fenceFlushed;
+    host.answer(create(AnswerSchema, { id, kind }));
+  } catch (error) {
+    host.onFailure(error);
+    host.answer(create(AnswerSchema, { id, kind: failure(Failure_Reason.STORAGE, 'the storage engine failed') }));
+  }
+}
+
+function run(host: BatchHost, { kind }: Operation): AnswerKind | Promise<AnswerKind> {
+  const { node } = host;
+  switch (kind.case) {
+    case 'ask':
+      return {
+        case: 'ask',
+        value: { $typeName: 'storage.v1.AskAnswer', greatestTimestamp: node.records.greatestTimestampUs },
+      };
+    case 'write':
+      return write(node, kind.value);
+    case 'read':
+      return read(node, kind.value);
+    case 'describe':
+      return describe(host);
+    case 'join':
+      return join(node);
+    default:
+      return failure(Failure_Reason.MALFORMED, 'the operation has no kind that this release knows');
+  }
+}
+
+function fenced(node: StorageNode): AnswerKind {
+  return { case: 'fenced', value: { $typeName: 'storage.v1.Fenced', epoch: node.fence } };
+}
+
+function write(node: StorageNode, { storageKey, replicationFactor, record }: Write): AnswerKind | Promise<AnswerKind> {
+  const key = ownedKey(node, storageKey, replicationFactor);
+  if ('case' in key) return key;
+  const merged = node.records.merge(key.tenantNumber, storageKey, record);
+  return merged instanceof Promise ? merged.then(written) : written(merged);
+}
+
+function written(result: MergeResult): AnswerKind {
+  if (result.kind === 'refused') {
+    const { reason, message } = result;
+    switch (reason) {
+      case 'corrupt':
+        return failure(Failure_Reason.CORRUPT, message);
+      case 'future_dot':
+        return failure(Failure_Reason.FUTURE_DOT, message);
+      case 'malformed':
+        return failure(Failure_Reason.MALFORMED, message);
+    }
+  }
+  const clock = result.asSent ? new Uint8Array(0) : encodeClock(result.clock);
+  return { case: 'write', value: { $typeName: 'storage.v1.WriteAnswer', passed: result.kind === 'passed', clock } };
+}
+
+function read(node: StorageNode, { storageKey, replicationFactor, headOnly }: Read): AnswerKind | Promise<AnswerKind> {
+  const key = ownedKey(node, storageKey, replicationFactor);
+  if ('case' in key) return key;
+  const reading = node.records.read(storageKey);
+  return reading instanceof Promise ? reading.then((result) => told(result, headOnly)) : told(reading, headOnly);
+}
+
+function told(result: ReadingResult, headOnly: boolean): AnswerKind {
+  if (result.kind === 'corrupt') return failure(Failure_Reason.CORRUPT, result.message);
+  const $typeName = 'storage.v1.ReadAnswer' as const;
+  if (result.kind !== 'record') return { case: 'read', value: { $typeName, record: new Uint8Array(0), head: false } };
+  const record = headOnly ? encodeHead(result.record) : encodeRecord(result.record);
+  return { case: 'read', value: { $typeName, record, head: headOnly } };
+}
+
+async function describe({ node, diskUsagePercent }: BatchHost): Promise<AnswerKind> {
+  const diskUsage = await diskUsagePercent();
+  const { keysCount } = node.records;
+  return {
+    case: 'describe',
+    value: { $typeName: 'storage.v1.DescribeAnswer', keysCount, diskUsagePercent: diskUsage },
+  };
+}
+
+async function join(node: StorageNode): Promise<AnswerKind> {
+  if (node.mayBeMember) return failure(Failure_Reason.MEMBER, 'the node is a member and keeps its records');
+  await node.records.eraseAll();
+  return { case: 'join', value: { $typeName: 'storage.v1.JoinAnswer' } };
+}
+
+function ownedKey(
+  node: StorageNode,
+  storageKey: Uint8Array,
+  replicationFactor: number,
+): StorageKey | (AnswerKind & { case: 'failure' }) {
+  const key = decodeStorageKey(storageKey);
+  if (key === undefined) return failure(Failure_Reason.MALFORMED, 'the storage key is malformed');
+  if (!node.owns(key, replicationFactor)) {
+    return failure(Failure_Reason.NOT_OWNER, `the node is no replica of the key at epoch ${node.fence}`);
+  }
+  return key;
+}
+
+function failure(reason: Failure_Reason, message: string) {
+  return { case: 'failure' as const, value: { $typeName: 'storage.v1.Failure' as const, reason, message } };
+}
