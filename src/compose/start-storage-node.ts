@@ -27,6 +27,8 @@ export interface StorageNodeOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
+  /** How long to wait for a predecessor to let the data folder go. */
+  readonly lockWaitMs?: number;
   /** The storage engine failed: the node serves nothing any more. */
   readonly onFailure: (failure: unknown) => void;
   /** Further services on the same port, for measurements. */
@@ -47,7 +49,7 @@ export interface RunningStorageNode {
 export async function startStorageNode(options: StorageNodeOptions): Promise<RunningStorageNode> {
   const { nodeId, dataFolder, clusterSecret, clock, random, log, onFailure, extraRoutes } = options;
   await mkdir(dataFolder, { recursive: true, mode: 0o700 });
-  const lock = await acquireFolderLock(dataFolder, { nodeId }, LOCK_WAIT_MS);
+  const lock = await acquireFolderLock(dataFolder, { nodeId }, options.lockWaitMs ?? LOCK_WAIT_MS);
   const engine = openLmdbEngine(join(dataFolder, 'records'));
   const closeFolder = async () => {
     await engine.close();

@@ -9,6 +9,12 @@ export interface KeyOperation {
   readonly storageKey: Uint8Array;
 }
 
+/** A record in its storage format, encoded once for all its replicas, and its clock. */
+export interface EncodedRecord {
+  readonly bytes: Uint8Array;
+  readonly clock: Clock;
+}
+
 /** Why a replica gave no answer that counts. */
 export type ReplicaFailure =
   /** @property sent whether the node may have taken the operation */
@@ -37,8 +43,8 @@ export type DescribeResult = ({ readonly kind: 'described' } & NodeFigures) | Re
 export interface ReplicaStreams {
   /** The greatest timestamp that the node ever stored; asks of one turn travel as one. */
   ask(nodeId: string, epoch: number, deadlineMs: number): Promise<AskResult>;
-  /** @param record in storage format; merged into what the node holds */
-  write(nodeId: string, operation: KeyOperation, record: Uint8Array, deadlineMs: number): Promise<WriteResult>;
+  /** Merges the record into what the node holds. */
+  write(nodeId: string, operation: KeyOperation, record: EncodedRecord, deadlineMs: number): Promise<WriteResult>;
   /** @param headOnly leave the value out */
   read(nodeId: string, operation: KeyOperation, headOnly: boolean, deadlineMs: number): Promise<ReadResult>;
   describe(nodeId: string, deadlineMs: number): Promise<DescribeResult>;

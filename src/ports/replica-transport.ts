@@ -17,8 +17,8 @@ export interface ReplicaTransport {
 export interface ReplicaConnection {
   /** Queues the frame for sending; frames of one turn leave together. After the end it is dropped. */
   send(frame: ExchangeRequest): void;
-  /** Bytes that were sent and not yet taken by the network; the sender bounds them. */
-  readonly backlogBytes: number;
+  /** Frames that were sent and not yet taken by the network; the sender bounds them. */
+  readonly backlogFrames: number;
   /** Ends the stream at once, without telling the sink. */
   close(): void;
 }

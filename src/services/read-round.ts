@@ -2,7 +2,7 @@ import { type Level, neededAt } from '../domain/level.js';
 import { type ReadStep, ReadTally } from '../domain/read-tally.js';
 import type { VersionedRecord } from '../domain/record.js';
 import type { Clock, Timer } from '../ports/clock.js';
-import type { ReadResult, ReplicaStreams } from '../ports/replica-stream.js';
+import type { EncodedRecord, ReadResult, ReplicaStreams } from '../ports/replica-stream.js';
 import { encodeRecord } from '../wire/record-format.js';
 import type { ReplicaPlan } from './replica-plan.js';
 import type { ReplicaShortfall } from './replica-shortfall.js';
@@ -162,16 +162,16 @@ export class ReadRound {
     const winner = `${timestamp} ${actor}`;
     const targets = nodeIds.filter((nodeId) => this.#writtenBack.get(nodeId) !== winner);
     if (targets.length === 0) return;
-    const bytes = encodeRecord(record);
+    const encoded = { bytes: encodeRecord(record), clock: record.clock };
     for (const nodeId of targets) {
       this.#writtenBack.set(nodeId, winner);
-      void this.#merge(nodeId, winner, bytes);
+      void this.#merge(nodeId, winner, encoded);
     }
   }
 
-  async #merge(nodeId: string, winner: string, bytes: Uint8Array): Promise<void> {
+  async #merge(nodeId: string, winner: string, record: EncodedRecord): Promise<void> {
     const { replicas, plan, deadlineMs, shortfall } = this.#parts;
-    const result = await replicas.write(nodeId, plan.operation, bytes, deadlineMs);
+    const result = await replicas.write(nodeId, plan.operation, record, deadlineMs);
     if (result.kind !== 'failed' && result.kind !== 'fenced') {
       this.#tally.acknowledgeWriteBack(nodeId, result.clock);
     } else if (this.#writtenBack.get(nodeId) === winner) {

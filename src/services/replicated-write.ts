@@ -61,7 +61,7 @@ export class ReplicatedWrite {
   ): Promise<AcknowledgedWrite> {
     const { topology, replicas, clock } = this.#parts;
     const record = recordOf(dot, value);
-    const bytes = encodeRecord(record);
+    const encoded = { bytes: encodeRecord(record), clock: record.clock };
     let mayHaveReached = false;
     for (;;) {
       const plan = planReplicas(topology, target);
@@ -72,7 +72,7 @@ export class ReplicatedWrite {
       if (tally.outcome === 'pending' && !isOver(clock, context)) {
         await fanOut(
           plan.nodeIds,
-          (nodeId) => replicas.write(nodeId, plan.operation, bytes, deadlineMs),
+          (nodeId) => replicas.write(nodeId, plan.operation, encoded, deadlineMs),
           (nodeId, result: WriteResult) => {
             if (result.kind === 'failed' || result.kind === 'fenced') fail(nodeId, result, tally, shortfall);
             else tally.acknowledge(nodeId, result.clock);

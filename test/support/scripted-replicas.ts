@@ -4,6 +4,7 @@ import type { Clock } from '../../src/ports/clock.js';
 import type {
   AskResult,
   DescribeResult,
+  EncodedRecord,
   KeyOperation,
   ReadResult,
   ReplicaFailure,
@@ -60,8 +61,8 @@ export class ScriptedReplicas implements ReplicaStreams {
     }));
   }
 
-  write(nodeId: string, operation: KeyOperation, record: Uint8Array, deadlineMs: number): Promise<WriteResult> {
-    const decoded = decodeRecord(Uint8Array.from(record));
+  write(nodeId: string, operation: KeyOperation, record: EncodedRecord, deadlineMs: number): Promise<WriteResult> {
+    const decoded = decodeRecord(Uint8Array.from(record.bytes));
     if (decoded.kind !== 'record') throw new Error('a coordinator sent something that is no record');
     return this.#operate(nodeId, 'write', operation.epoch, deadlineMs, (node) => {
       const name = Buffer.from(operation.storageKey).toString('hex');

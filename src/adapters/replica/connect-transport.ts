@@ -1,0 +1,75 @@
+import { createClient } from '@connectrpc/connect';
+import { createGrpcTransport, Http2SessionManager } from '@connectrpc/connect-node';
+import { type ExchangeRequest, ReplicaService } from '../../gen/storage/v1/storage_pb.js';
+import type { NodeAddress, ReplicaConnection, ReplicaSink, ReplicaTransport } from '../../ports/replica-transport.js';
+import { FrameQueue } from '../../wire/frame-queue.js';
+
+/** A batch of at most 1 MiB and one value beyond. */
+const MESSAGE_BYTES_MAX = 8 * 1024 * 1024;
+
+/** The stream over gRPC on clear-text HTTP/2: one connection for each stream, so that ending one harms no other. */
+export const connectTransport: ReplicaTransport = {
+  open(address: NodeAddress, sink: ReplicaSink): ReplicaConnection {
+    const baseUrl = `http://${urlHost(address.host)}:${address.port}`;
+    const sessionManager = new Http2SessionManager(baseUrl, {}, SESSION_OPTIONS);
+    const transport = createGrpcTransport({
+      baseUrl,
+      sessionManager,
+      readMaxBytes: MESSAGE_BYTES_MAX,
+      writeMaxBytes: MESSAGE_BYTES_MAX,
+      acceptCompression: [],
+    });
+    const requests = new FrameQueue<ExchangeRequest>();
+    const abort = new AbortController();
+    const responses = createClient(ReplicaService, transport).exchange(requests, { signal: abort.signal });
+    void deliver(responses, sink, abort.signal).finally(() => {
+      requests.end();
+      sessionManager.abort();
+    });
+    return {
+      send: (frame) => requests.push(frame),
+      get backlogFrames() {
+        return requests.size;
+      },
+      close() {
+        requests.end();
+        abort.abort();
+        sessionManager.abort();
+      },
+    };
+  },
+};
+
+/** Windows wide enough for answers of a MiB. */
+const SESSION_OPTIONS = {
+  maxSessionMemory: 256,
+  settings: { initialWindowSize: 4 * 1024 * 1024 },
+};
+
+async function deliver(
+  responses: AsyncIterable<Parameters<ReplicaSink['frame']>[0]>,
+  sink: ReplicaSink,
+  closed: AbortSignal,
+): Promise<void> {
+  let reason = 'the storage node ended the stream';
+  try {
+    for await (const frame of responses) {
+      if (closed.aborted) return;
+      sink.frame(frame);
+    }
+  } catch (error) {
+    reason = reasonOf(error);
+  }
+  if (!closed.aborted) sink.end(reason);
+}
+
+/** The innermost cause says most: "connect ECONNREFUSED 127.0.0.1:7500". */
+function reasonOf(error: unknown): string {
+  let innermost = error;
+  while (innermost instanceof Error && innermost.cause !== undefined) innermost = innermost.cause;
+  return innermost instanceof Error ? innermost.message : String(innermost);
+}
+
+function urlHost(host: string): string {
+  return host.includes(':') ? `[${host}]` : host;
+}

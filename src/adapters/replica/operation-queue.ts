@@ -1,0 +1,118 @@
+import { create } from '@bufbuild/protobuf';
+import {
+  type Answer,
+  type Batch,
+  BatchSchema,
+  type Operation,
+  OperationSchema,
+} from '../../gen/storage/v1/storage_pb.js';
+import type { ReplicaFailure } from '../../ports/replica-stream.js';
+
+const OPERATIONS_PER_BATCH = 256;
+const BATCH_BYTES = 1024 * 1024;
+
+export interface QueuedOperation {
+  readonly epoch: number;
+  readonly kind: Operation['kind'];
+  /** About what it takes on the wire. */
+  readonly bytes: number;
+  /** A point of the monotonic clock. */
+  readonly deadlineMs: number;
+  /** Called exactly once. */
+  readonly settle: (outcome: Answer['kind'] | ReplicaFailure) => void;
+}
+
+interface Unanswered extends QueuedOperation {
+  readonly sentAtMs: number;
+}
+
+/** The operations of one stream: those that wait for the next batches, and those sent and not answered yet. */
+export class OperationQueue {
+  #waiting: QueuedOperation[] = [];
+  #waitingBytes = 0;
+  readonly #unanswered = new Map<number, Unanswered>();
+  #lastId = 0;
+
+  get size(): number {
+    return this.#waiting.length + this.#unanswered.size;
+  }
+
+  get waitingBytes(): number {
+    return this.#waitingBytes;
+  }
+
+  push(operation: QueuedOperation): void {
+    this.#waiting.push(operation);
+    this.#waitingBytes += operation.bytes;
+  }
+
+  /** Moves what waits into batches: in order, one epoch each. What is past its deadline is not sent. */
+  takeBatches(nowMs: number): Batch[] {
+    const batches: Batch[] = [];
+    let open: { readonly batch: Batch; bytes: number } | undefined;
+    for (const operation of this.#waiting) {
+      const { epoch, kind, bytes, deadlineMs } = operation;
+      if (deadlineMs <= nowMs) {
+        operation.settle({ kind: 'failed', reason: 'timed out before it was sent', sent: false });
+        continue;
+      }
+      const full =
+        open !== undefined &&
+        (open.batch.operations.length === OPERATIONS_PER_BATCH || open.bytes + bytes > BATCH_BYTES);
+      if (open === undefined || full || open.batch.epoch !== epoch) {
+        open = { batch: create(BatchSchema, { epoch }), bytes: 0 };
+        batches.push(open.batch);
+      }
+      const id = this.#nextId();
+      open.batch.operations.push(create(OperationSchema, { id, kind }));
+      open.bytes += bytes;
+      this.#unanswered.set(id, { ...operation, sentAtMs: nowMs });
+    }
+    this.#waiting = [];
+    this.#waitingBytes = 0;
+    return batches;
+  }
+
+  /** Settles the operation; returns how long its answer took, undefined for one that is over already. */
+  answer({ id, kind }: Answer, nowMs: number): number | undefined {
+    const operation = this.#unanswered.get(id);
+    if (operation === undefined) return undefined;
+    this.#unanswered.delete(id);
+    operation.settle(kind);
+    return nowMs - operation.sentAtMs;
+  }
+
+  /** Ends what is past its deadline. */
+  expire(nowMs: number): void {
+    for (const [id, operation] of this.#unanswered) {
+      if (operation.deadlineMs > nowMs) continue;
+      this.#unanswered.delete(id);
+      operation.settle({ kind: 'failed', reason: 'timed out', sent: true });
+    }
+    if (!this.#waiting.some(({ deadlineMs }) => deadlineMs <= nowMs)) return;
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    this.#waitingBytes = 0;
+    for (const operation of waiting) {
+      if (operation.deadlineMs > nowMs) this.push(operation);
+      else operation.settle({ kind: 'failed', reason: 'timed out before it was sent', sent: false });
+    }
+  }
+
+  /** The stream broke: nothing is answered any more. */
+  failAll(reason: string): void {
+    const waiting = this.#waiting;
+    const unanswered = [...this.#unanswered.values()];
+    this.#waiting = [];
+    this.#waitingBytes = 0;
+    this.#unanswered.clear();
+    for (const { settle } of waiting) settle({ kind: 'failed', reason, sent: false });
+    for (const { settle } of unanswered) settle({ kind: 'failed', reason, sent: true });
+  }
+
+  #nextId(): number {
+    do this.#lastId = (this.#lastId + 1) >>> 0;
+    while (this.#unanswered.has(this.#lastId));
+    return this.#lastId;
+  }
+}

@@ -1,0 +1,164 @@
+import type { StorageNode, TopologySnapshot } from '../../domain/topology.js';
+import type { Answer } from '../../gen/storage/v1/storage_pb.js';
+import type {
+  AskResult,
+  DescribeResult,
+  EncodedRecord,
+  KeyOperation,
+  ReadResult,
+  ReplicaFailure,
+  ReplicaState,
+  ReplicaStreams,
+  WriteResult,
+} from '../../ports/replica-stream.js';
+import { decodeClock, decodeRecord } from '../../wire/record-format.js';
+import { BatchedStream, type StreamParts } from './batched-stream.js';
+import type { QueuedOperation } from './operation-queue.js';
+
+const NO_MEMBER: ReplicaState = {
+  usable: 'the storage node is no member',
+  silentMs: undefined,
+  lastSeenAt: 0,
+  p95Ms: 0,
+};
+const OPERATION_BYTES = 64;
+
+export interface ReplicaPoolParts extends Omit<StreamParts, 'topology'> {
+  /** Called when a node refused an operation for a greater epoch than this coordinator knows. */
+  readonly onNewerEpoch: (epoch: number) => void;
+}
+
+interface Member {
+  readonly node: StorageNode;
+  readonly stream: BatchedStream;
+}
+
+/** A stream to each storage node of the present topology. */
+export class ReplicaPool implements ReplicaStreams {
+  readonly #parts: ReplicaPoolParts;
+  readonly #members = new Map<string, Member>();
+  #snapshot: TopologySnapshot;
+
+  constructor(parts: ReplicaPoolParts, snapshot: TopologySnapshot) {
+    this.#parts = parts;
+    this.#snapshot = snapshot;
+  }
+
+  /** Opens streams to new nodes and addresses, closes those of nodes that are gone, and tells the rest of the epoch. */
+  update(snapshot: TopologySnapshot): void {
+    this.#snapshot = snapshot;
+    for (const [nodeId, { node, stream }] of this.#members) {
+      const now = snapshot.nodes.get(nodeId);
+      if (now !== undefined && sameEndpoint(now, node)) continue;
+      stream.close();
+      this.#members.delete(nodeId);
+    }
+    for (const [nodeId, node] of snapshot.nodes) {
+      const member = this.#members.get(nodeId);
+      if (member !== undefined) member.stream.announce();
+      else {
+        const stream = new BatchedStream({ ...this.#parts, topology: () => this.#snapshot }, node);
+        this.#members.set(nodeId, { node, stream });
+      }
+    }
+  }
+
+  close(): void {
+    for (const { stream } of this.#members.values()) stream.close();
+    this.#members.clear();
+  }
+
+  state(nodeId: string): ReplicaState {
+    return this.#members.get(nodeId)?.stream.state ?? NO_MEMBER;
+  }
+
+  ask(nodeId: string, epoch: number, deadlineMs: number): Promise<AskResult> {
+    return this.#settled<AskResult>(
+      nodeId,
+      (stream, settle) => stream.ask(epoch, deadlineMs, settle),
+      (answer) =>
+        answer.case === 'ask' ? { kind: 'told', greatestTimestampUs: answer.value.greatestTimestamp } : undefined,
+    );
+  }
+
+  write(nodeId: string, operation: KeyOperation, record: EncodedRecord, deadlineMs: number): Promise<WriteResult> {
+    const { epoch, replicationFactor, storageKey } = operation;
+    const value = { $typeName: 'storage.v1.Write' as const, storageKey, replicationFactor, record: record.bytes };
+    const bytes = OPERATION_BYTES + storageKey.length + record.bytes.length;
+    return this.#operate<WriteResult>(
+      nodeId,
+      { epoch, kind: { case: 'write', value }, bytes, deadlineMs },
+      (answer) => {
+        if (answer.case !== 'write') return undefined;
+        const clock = answer.value.clock.length === 0 ? record.clock : decodeClock(answer.value.clock);
+        return clock === undefined ? undefined : { kind: answer.value.passed ? 'passed' : 'held', clock };
+      },
+    );
+  }
+
+  read(nodeId: string, operation: KeyOperation, headOnly: boolean, deadlineMs: number): Promise<ReadResult> {
+    const { epoch, replicationFactor, storageKey } = operation;
+    const value = { $typeName: 'storage.v1.Read' as const, storageKey, replicationFactor, headOnly };
+    const bytes = OPERATION_BYTES + storageKey.length;
+    return this.#operate<ReadResult>(nodeId, { epoch, kind: { case: 'read', value }, bytes, deadlineMs }, (answer) => {
+      if (answer.case !== 'read') return undefined;
+      if (answer.value.record.length === 0) return { kind: 'read', reading: { kind: 'absent' } };
+      const reading = decodeRecord(answer.value.record);
+      return reading.kind === 'corrupt' ? undefined : { kind: 'read', reading };
+    });
+  }
+
+  describe(nodeId: string, deadlineMs: number): Promise<DescribeResult> {
+    const kind = { case: 'describe', value: { $typeName: 'storage.v1.Describe' } } as const;
+    const { epoch } = this.#snapshot;
+    return this.#operate<DescribeResult>(nodeId, { epoch, kind, bytes: 0, deadlineMs }, (answer) => {
+      if (answer.case !== 'describe') return undefined;
+      const { keysCount, diskUsagePercent } = answer.value;
+      return { kind: 'described', keysCount, diskUsagePercent };
+    });
+  }
+
+  #operate<Result>(
+    nodeId: string,
+    operation: Omit<QueuedOperation, 'settle'>,
+    understand: (answer: Answer['kind']) => Result | undefined,
+  ): Promise<Result | ReplicaFailure> {
+    const enqueue = (stream: BatchedStream, settle: QueuedOperation['settle']) =>
+      stream.enqueue({ ...operation, settle });
+    return this.#settled(nodeId, enqueue, understand);
+  }
+
+  /** @param understand undefined for an answer that is no answer to this operation */
+  #settled<Result>(
+    nodeId: string,
+    begin: (stream: BatchedStream, settle: QueuedOperation['settle']) => void,
+    understand: (answer: Answer['kind']) => Result | undefined,
+  ): Promise<Result | ReplicaFailure> {
+    const member = this.#members.get(nodeId);
+    if (member === undefined) return Promise.resolve({ kind: 'failed', reason: String(NO_MEMBER.usable), sent: false });
+    return new Promise((resolve) => {
+      begin(member.stream, (outcome) => {
+        if ('kind' in outcome) return resolve(outcome);
+        resolve(understand(outcome) ?? this.#failureOf(outcome));
+      });
+    });
+  }
+
+  #failureOf(answer: Answer['kind']): ReplicaFailure {
+    switch (answer.case) {
+      case 'fenced': {
+        const { epoch } = answer.value;
+        if (epoch > this.#snapshot.epoch) this.#parts.onNewerEpoch(epoch);
+        return { kind: 'fenced', epoch };
+      }
+      case 'failure':
+        return { kind: 'failed', reason: answer.value.message, sent: true };
+      default:
+        return { kind: 'failed', reason: 'its answer makes no sense', sent: true };
+    }
+  }
+}
+
+function sameEndpoint(a: StorageNode, b: StorageNode): boolean {
+  return a.host === b.host && a.port === b.port && a.storeId === b.storeId;
+}
