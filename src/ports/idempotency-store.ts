@@ -29,8 +29,8 @@ export interface IdempotencyStore {
 
   find(scope: IdempotencyScope): Promise<IdempotencyRecord | undefined>;
 
-  /** Takes a free row over; its dot stays. Undefined when it is not free (any more). */
-  takeOver(scope: IdempotencyScope, owner: string, leaseMs: number): Promise<Dot | undefined>;
+  /** Takes a free row of the same fingerprint over; its dot stays. Undefined when there is none (any more). */
+  takeOver(scope: IdempotencyScope, fingerprint: Uint8Array, owner: string, leaseMs: number): Promise<Dot | undefined>;
 
   /** Stores the answer of the write with this dot, unless one is stored: lazily, a take-over can rebuild it. */
   storeAnswer(scope: IdempotencyScope, dot: Dot, answer: WriteAnswer): Promise<void>;

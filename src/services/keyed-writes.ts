@@ -146,7 +146,7 @@ export class KeyedWrites {
       if (!sameFingerprint(known.fingerprint, fingerprint)) throw idempotencyConflict();
       if (known.state.kind === 'answered') return { kind: 'answered', answer: known.state.answer };
       if (known.state.kind === 'free') {
-        const taken = await store.takeOver(scope, owner, leaseMs);
+        const taken = await store.takeOver(scope, fingerprint, owner, leaseMs);
         if (taken !== undefined) return { kind: 'lease', dot: taken, first: false };
       } else {
         if (clock.monotonicMs() >= untilMs) throw stillRunning();
