@@ -65,8 +65,9 @@ export class Database {
 
 /** A client of its own, for what must not share a pool: migrations and LISTEN. */
 export function openClient(settings: DatabaseSettings, connections = settings.poolMax): Sql {
-  return postgres(settings.url, {
-    ...socketOptions(settings.url),
+  const { url, ...socket } = socketOptions(settings.url);
+  return postgres(url, {
+    ...socket,
     max: connections,
     prepare: settings.prepare,
     connect_timeout: CONNECT_TIMEOUT_S,
@@ -76,10 +77,11 @@ export function openClient(settings: DatabaseSettings, connections = settings.po
   });
 }
 
-/** A URL names a unix socket's folder as `?host=/folder`, as libpq has it. */
-function socketOptions(url: string): { host?: string; port?: number } {
+/** A URL names a unix socket's folder as `?host=/folder`, as libpq has it; the driver would send it to the server. */
+function socketOptions(url: string): { url: string; host?: string; port?: number } {
   const parsed = new URL(url);
   const folder = parsed.searchParams.get('host');
-  if (folder === null || !folder.startsWith('/')) return {};
-  return { host: folder, port: Number(parsed.port || '5432') };
+  if (folder === null || !folder.startsWith('/')) return { url };
+  parsed.searchParams.delete('host');
+  return { url: parsed.href, host: folder, port: Number(parsed.port || '5432') };
 }
