@@ -1,23 +1,10 @@
 import { once } from 'node:events';
 import type { Http2Server, ServerHttp2Session, ServerOptions } from 'node:http2';
 import type { AddressInfo } from 'node:net';
+import { AddressUnavailableError } from '../../ports/address-unavailable.js';
 
 /** How long sessions may finish what runs after GOAWAY. */
 const CLOSE_TIMEOUT_MS = 1000;
-
-/** The listen address is taken or not this machine's. */
-export class AddressUnavailableError extends Error {
-  readonly host: string;
-  readonly port: number;
-
-  constructor(host: string, port: number, cause: NodeJS.ErrnoException) {
-    const why = cause.code === 'EADDRINUSE' ? 'is in use by another program' : `can't be listened on (${cause.code})`;
-    super(`${host}:${port} ${why}`, { cause });
-    this.name = 'AddressUnavailableError';
-    this.host = host;
-    this.port = port;
-  }
-}
 
 /** A listening clear-text HTTP/2 server that can be closed although sessions are open. */
 export class Http2Listener {

@@ -1,0 +1,48 @@
+import { createConnectRouter } from '@connectrpc/connect';
+import type { UniversalHandler } from '@connectrpc/connect/protocol';
+import { CoordinatorService } from '../gen/coordinator/v1/coordinator_pb.js';
+import type { CoordinatorServices } from '../services/coordinator-services.js';
+import { type CallParts, ERRORS_HEADER } from './call.js';
+import { coordinatorRoutes } from './coordinator-routes.js';
+import { gzipFast } from './gzip-fast.js';
+import type { ServiceAlias } from './service-alias.js';
+
+/** Room for field names, keys, clocks and JSON's base64 around a value. */
+const MESSAGE_OVERHEAD_BYTES = 64 * 1024;
+const BASE64_GROWTH = 4 / 3;
+
+export interface RpcOptions extends CallParts {
+  readonly services: CoordinatorServices;
+  readonly aliases: readonly ServiceAlias[];
+  readonly valueBytesMax: number;
+}
+
+/** One handler for gRPC, gRPC-Web and Connect alike, under the service's own name and its aliases. */
+export function rpcHandlers(options: RpcOptions): ReadonlyMap<string, UniversalHandler> {
+  const router = createConnectRouter({
+    acceptCompression: [gzipFast],
+    readMaxBytes: Math.ceil(options.valueBytesMax * BASE64_GROWTH) + MESSAGE_OVERHEAD_BYTES,
+    writeMaxBytes: Math.ceil(options.valueBytesMax * BASE64_GROWTH) + MESSAGE_OVERHEAD_BYTES,
+    // A misspelt "consistancy" must not silently mean quorum; false, 0 and "" are answers, too.
+    jsonOptions: { ignoreUnknownFields: false, alwaysEmitImplicit: true },
+  });
+  router.service(CoordinatorService, coordinatorRoutes(options.services, options));
+  const handlers = new Map<string, UniversalHandler>();
+  for (const handler of router.handlers) {
+    handlers.set(handler.requestPath, handler);
+    for (const { serviceName, errors } of options.aliases) {
+      const requestPath = `/${serviceName}/${handler.method.name}`;
+      handlers.set(requestPath, errors === undefined ? handler : withErrorMode(handler, errors));
+    }
+  }
+  return handlers;
+}
+
+/** The alias's error mode, for requests that choose none themselves. */
+function withErrorMode(handler: UniversalHandler, errors: string): UniversalHandler {
+  const choose = (request: Parameters<UniversalHandler>[0]) => {
+    if (!request.header.has(ERRORS_HEADER)) request.header.set(ERRORS_HEADER, errors);
+    return handler(request);
+  };
+  return Object.assign(choose, handler);
+}

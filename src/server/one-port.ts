@@ -1,0 +1,127 @@
+import { once } from 'node:events';
+import { createServer as createHttp1Server, type Server as Http1Server } from 'node:http';
+import { createServer as createHttp2Server, type Http2Server, type ServerHttp2Session } from 'node:http2';
+import { type AddressInfo, createServer as createNetServer, type Server, type Socket } from 'node:net';
+import { AddressUnavailableError } from '../ports/address-unavailable.js';
+import { sniffProtocol } from './protocol-sniffer.js';
+import type { RequestHandler } from './request-handler.js';
+
+export interface PortLimits {
+  /** Connections at once; more are closed at once. */
+  readonly connectionsMax: number;
+  /** Streams at once on one HTTP/2 connection. */
+  readonly streamsMax: number;
+  /** A connection that says nothing for this long is closed. */
+  readonly silenceMs: number;
+  readonly headerBytesMax: number;
+  /** The headers of a request, and then its body, must be there within this. */
+  readonly requestReadMs: number;
+}
+
+export const DEFAULT_PORT_LIMITS: PortLimits = {
+  connectionsMax: 10_000,
+  streamsMax: 1024,
+  silenceMs: 10_000,
+  headerBytesMax: 16 * 1024,
+  requestReadMs: 30_000,
+};
+
+/** MiB that one HTTP/2 connection may hold. */
+const SESSION_MEMORY_MIB = 64;
+const STREAM_WINDOW_BYTES = 1024 * 1024;
+const SESSION_WINDOW_BYTES = 8 * 1024 * 1024;
+
+/** One TCP port that answers HTTP/1.1 and HTTP/2 with prior knowledge, by a connection's first bytes. */
+export class OnePort {
+  readonly #limits: PortLimits;
+  readonly #port: Server;
+  readonly #http1: Http1Server;
+  readonly #http2: Http2Server;
+  readonly #sockets = new Set<Socket>();
+  readonly #sessions = new Set<ServerHttp2Session>();
+  #draining = false;
+
+  constructor(handler: RequestHandler, limits: PortLimits) {
+    this.#limits = limits;
+    this.#http1 = createHttp1Server(
+      {
+        maxHeaderSize: limits.headerBytesMax,
+        headersTimeout: limits.requestReadMs,
+        requestTimeout: limits.requestReadMs,
+        connectionsCheckingInterval: 1000,
+      },
+      handler,
+    );
+    this.#http2 = createHttp2Server(
+      {
+        maxSessionMemory: SESSION_MEMORY_MIB,
+        settings: {
+          initialWindowSize: STREAM_WINDOW_BYTES,
+          maxConcurrentStreams: limits.streamsMax,
+          maxHeaderListSize: limits.headerBytesMax,
+        },
+      },
+      handler,
+    );
+    this.#http2.on('session', (session) => this.#trackSession(session));
+    this.#port = createNetServer({ noDelay: true, pauseOnConnect: false }, (socket) => void this.#admit(socket));
+    this.#port.maxConnections = limits.connectionsMax;
+    // A bad request line ends its own connection only.
+    this.#http1.on('clientError', (_error, socket) => socket.destroy());
+    this.#http2.on('sessionError', () => {});
+  }
+
+  /** @throws AddressUnavailableError */
+  async listen(host: string, port: number): Promise<{ readonly host: string; readonly port: number }> {
+    try {
+      this.#port.listen(port, host);
+      await once(this.#port, 'listening');
+    } catch (error) {
+      throw new AddressUnavailableError(host, port, error as NodeJS.ErrnoException);
+    }
+    const address = this.#port.address() as AddressInfo;
+    return { host: address.address, port: address.port };
+  }
+
+  /** Stops listening, lets running calls finish for at most `withinMs`, then ends what is left. */
+  async drain(withinMs: number): Promise<void> {
+    this.#draining = true;
+    const closed = once(this.#port, 'close');
+    this.#port.close();
+    this.#http1.closeIdleConnections();
+    for (const session of this.#sessions) session.close();
+    const timer = setTimeout(() => {
+      for (const socket of this.#sockets) socket.destroy();
+    }, withinMs);
+    const idle = setInterval(() => this.#http1.closeIdleConnections(), 20);
+    await closed;
+    clearTimeout(timer);
+    clearInterval(idle);
+  }
+
+  async #admit(socket: Socket): Promise<void> {
+    this.#sockets.add(socket);
+    socket.on('close', () => this.#sockets.delete(socket));
+    socket.on('error', () => socket.destroy());
+    switch (await sniffProtocol(socket, this.#limits.silenceMs)) {
+      case 'http2':
+        this.#http2.emit('connection', socket);
+        return;
+      case 'http1':
+        this.#http1.emit('connection', socket);
+        socket.resume();
+        return;
+      case 'tls':
+      case 'silent':
+        socket.destroy();
+    }
+  }
+
+  #trackSession(session: ServerHttp2Session): void {
+    this.#sessions.add(session);
+    session.setLocalWindowSize(SESSION_WINDOW_BYTES);
+    session.on('close', () => this.#sessions.delete(session));
+    session.on('error', () => session.destroy());
+    if (this.#draining) session.close();
+  }
+}
