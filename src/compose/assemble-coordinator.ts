@@ -1,0 +1,147 @@
+import { Introduction } from '../adapters/replica/introduction.js';
+import { ReplicaPool } from '../adapters/replica/replica-pool.js';
+import { HEARTBEAT_MS } from '../domain/node-health.js';
+import type { FieldLimits } from '../domain/request-fields.js';
+import type { Clock } from '../ports/clock.js';
+import type { CoordinatorStore } from '../ports/coordinator-store.js';
+import type { IdempotencyStore } from '../ports/idempotency-store.js';
+import type { Log } from '../ports/log.js';
+import type { MigrationStore } from '../ports/migration-store.js';
+import type { Random } from '../ports/random.js';
+import type { ReplicaTransport } from '../ports/replica-transport.js';
+import type { TopologyFeed, TopologyStore } from '../ports/topology-store.js';
+import { BackgroundLoop } from '../services/background-loop.js';
+import { ClockGuard } from '../services/clock-guard.js';
+import { coordinatorServices } from '../services/coordinator.js';
+import { CoordinatorPresence } from '../services/coordinator-presence.js';
+import type { CoordinatorServices } from '../services/coordinator-services.js';
+import { KeyedWrites } from '../services/keyed-writes.js';
+import { Migrations } from '../services/migrations.js';
+import { ReadKeyValue } from '../services/read-key-value.js';
+import { ReplicatedWrite } from '../services/replicated-write.js';
+import { SealedWrites } from '../services/sealed-writes.js';
+import { StorageNodes } from '../services/storage-nodes.js';
+import { Tenants } from '../services/tenants.js';
+import { TopologyWatch } from '../services/topology-watch.js';
+import { WriteKeyValue } from '../services/write-key-value.js';
+
+/** Another coordinator's change is seen within a second, also without LISTEN. */
+const TOPOLOGY_POLL_MS = 500;
+const EXPIRY_EVERY_MS = 60_000;
+const EXPIRED_AT_ONCE = 1000;
+
+export interface Timeouts {
+  readonly replicaMs: number;
+  readonly twinWaitMs: number;
+  readonly leaseMs: number;
+}
+
+export interface CoordinatorStores {
+  readonly coordinators: CoordinatorStore;
+  readonly topology: TopologyStore;
+  readonly migrations: MigrationStore;
+  readonly idempotency: IdempotencyStore;
+  readonly feed: TopologyFeed;
+}
+
+export interface CoordinatorParts {
+  readonly coordinatorId: string;
+  readonly advertisedAddress: string;
+  readonly clusterSecret: Uint8Array;
+  readonly limits: FieldLimits;
+  readonly timeouts: Timeouts;
+  readonly transport: ReplicaTransport;
+  readonly stores: CoordinatorStores;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+}
+
+export interface AssembledCoordinator {
+  readonly coordinator: CoordinatorServices;
+  readonly guard: ClockGuard;
+  stop(): Promise<void>;
+}
+
+/** Everything of a coordinator but its port: also what a simulation runs, on other stores, clocks and networks. */
+export async function assembleCoordinator(parts: CoordinatorParts): Promise<AssembledCoordinator> {
+  const { coordinatorId, clusterSecret, stores, clock, random, log, transport } = parts;
+  const { clusterId, sealingSecrets } = await stores.coordinators.identity();
+  const incarnation = await stores.coordinators.raiseIncarnation(coordinatorId, parts.advertisedAddress);
+  const guard = new ClockGuard();
+  const presence = new CoordinatorPresence(
+    { coordinatorId, incarnation },
+    { ...parts, store: stores.coordinators, guard },
+  );
+  const topology = new TopologyWatch(stores.topology, clock);
+  const actor = `${coordinatorId}@${incarnation}`;
+  const greeting = { actor, clusterId, clusterSecret };
+  await presence.beat();
+  await topology.refresh();
+  const loops = {
+    topology: new BackgroundLoop({ ...parts, name: 'following the topology', everyMs: TOPOLOGY_POLL_MS }, () =>
+      topology.poll(),
+    ),
+    presence: new BackgroundLoop({ ...parts, name: 'the heartbeat', everyMs: HEARTBEAT_MS }, () => presence.beat()),
+    expiry: new BackgroundLoop({ ...parts, name: 'removing expired idempotency keys', everyMs: EXPIRY_EVERY_MS }, () =>
+      removeExpired(stores.idempotency),
+    ),
+  };
+  const onNewerEpoch = () => loops.topology.hint();
+  const replicas = new ReplicaPool({ transport, clock, random, log, greeting, onNewerEpoch }, topology.snapshot);
+  topology.onChange((snapshot) => replicas.update(snapshot));
+  replicas.update(topology.snapshot);
+  const feedStop = new AbortController();
+  const subscribed = stores.feed
+    .subscribe(() => loops.topology.hint(), feedStop.signal)
+    .catch((err: unknown) => {
+      log.warn({ err }, 'the metadata store gives no hints of changes; the topology is polled');
+    });
+  for (const loop of Object.values(loops)) loop.start();
+  const introduction = new Introduction({ transport, clock, random, greeting, topology: () => topology.snapshot });
+  return {
+    coordinator: services(parts, {
+      topology,
+      replicas,
+      introduction,
+      guard,
+      actor,
+      sealed: new SealedWrites(sealingSecrets, clock),
+    }),
+    guard,
+    async stop() {
+      feedStop.abort();
+      await Promise.all(Object.values(loops).map((loop) => loop.stop()));
+      replicas.close();
+      await subscribed;
+    },
+  };
+}
+
+interface LiveParts {
+  readonly topology: TopologyWatch;
+  readonly replicas: ReplicaPool;
+  readonly introduction: Introduction;
+  readonly guard: ClockGuard;
+  readonly sealed: SealedWrites;
+  readonly actor: string;
+}
+
+function services(parts: CoordinatorParts, live: LiveParts): CoordinatorServices {
+  const { stores, timeouts, limits } = parts;
+  const replicaTimeoutMs = timeouts.replicaMs;
+  const writes = new ReplicatedWrite({ ...parts, ...live, replicaTimeoutMs });
+  const keyed = new KeyedWrites({ ...parts, ...live, ...timeouts, store: stores.idempotency, writes });
+  return coordinatorServices({
+    writes: new WriteKeyValue({ ...parts, ...live, writes, keyed }),
+    reads: new ReadKeyValue({ ...parts, ...live, replicaTimeoutMs }),
+    tenants: new Tenants(stores.topology, live.topology, limits),
+    nodes: new StorageNodes({ ...parts, ...live, store: stores.topology }),
+    migrations: new Migrations(stores.migrations),
+  });
+}
+
+/** A bounded number a statement, until none is left. */
+async function removeExpired(store: IdempotencyStore): Promise<void> {
+  while ((await store.removeExpired(EXPIRED_AT_ONCE)) === EXPIRED_AT_ONCE);
+}

@@ -1,0 +1,89 @@
+import { readFileSync } from 'node:fs';
+import { PostgresCoordinatorStore } from '../adapters/postgres/coordinator-store.js';
+import { Database, type DatabaseSettings } from '../adapters/postgres/database.js';
+import { PostgresIdempotencyStore } from '../adapters/postgres/idempotency-store.js';
+import { checkSchema, migrateSchema } from '../adapters/postgres/migrate.js';
+import { PostgresMigrationStore } from '../adapters/postgres/migration-store.js';
+import { listenFeed, silentFeed } from '../adapters/postgres/topology-feed.js';
+import { PostgresTopologyStore } from '../adapters/postgres/topology-store.js';
+import { connectTransport } from '../adapters/replica/connect-transport.js';
+import type { CoordinatorConfig } from '../config/coordinator-config.js';
+import type { Clock } from '../ports/clock.js';
+import type { Log } from '../ports/log.js';
+import type { Random } from '../ports/random.js';
+import { rpcHandlers } from '../rpc/rpc-handler.js';
+import { DEFAULT_PORT_LIMITS, OnePort } from '../server/one-port.js';
+import { requestHandler } from '../server/request-handler.js';
+import { readinessOf } from '../services/readiness.js';
+import { assembleCoordinator } from './assemble-coordinator.js';
+
+export interface Surroundings {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+}
+
+export interface RunningCoordinator {
+  readonly host: string;
+  readonly port: number;
+  /** Finishes what runs, for at most the configured time, then lets everything go. */
+  drain(): Promise<void>;
+}
+
+/**
+ * Brings the schema up to date, registers this start, reads the topology, connects to the storage nodes and listens.
+ * @throws MetadataUnavailableError, SchemaTooNewError, SchemaMissingError, AddressUnavailableError
+ */
+export async function startCoordinator(config: CoordinatorConfig, around: Surroundings): Promise<RunningCoordinator> {
+  const { clock, random, log } = around;
+  const settings: DatabaseSettings = { ...config.database, applicationName: `quorate ${config.coordinatorId}` };
+  await (config.migrates ? migrateSchema(settings) : checkSchema(settings));
+  const database = new Database(settings);
+  try {
+    const { coordinator, guard, stop } = await assembleCoordinator({
+      ...around,
+      coordinatorId: config.coordinatorId,
+      advertisedAddress: config.advertise,
+      clusterSecret: config.clusterSecret,
+      limits: config.limits,
+      timeouts: config.timeouts,
+      transport: connectTransport,
+      stores: {
+        coordinators: new PostgresCoordinatorStore(database, random),
+        topology: new PostgresTopologyStore(database, config.listens),
+        migrations: new PostgresMigrationStore(database),
+        idempotency: new PostgresIdempotencyStore(database),
+        feed: config.listens ? listenFeed(settings) : silentFeed,
+      },
+    });
+    let draining = false;
+    const handlers = rpcHandlers({
+      ...around,
+      ...config.rpc,
+      services: coordinator,
+      valueBytesMax: config.limits.valueBytesMax,
+    });
+    const readiness = () => readinessOf({ draining, guard });
+    const port = new OnePort(requestHandler({ handlers, log, readiness, version: VERSION }), DEFAULT_PORT_LIMITS);
+    const address = await port.listen(config.host, config.port).catch(async (error: unknown) => {
+      await stop();
+      throw error;
+    });
+    log.info({ coordinatorId: config.coordinatorId, ...address }, 'the coordinator serves');
+    const drain = async () => {
+      draining = true;
+      await port.drain(config.drainTimeoutMs);
+      await stop();
+      await database.close();
+      log.info({ atMs: clock.wallMs() }, 'the coordinator has stopped');
+    };
+    return { ...address, drain };
+  } catch (error) {
+    await database.close();
+    throw error;
+  }
+}
+
+const VERSION = String(
+  (JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string }).version,
+);

@@ -1,0 +1,92 @@
+import { readFileSync, statSync } from 'node:fs';
+import { z } from 'zod';
+import type { SettingReader } from './setting-values.js';
+import type { Setting } from './settings.js';
+
+export interface HostPort {
+  readonly host: string;
+  readonly port: number;
+}
+
+const SECRET_BYTES_MIN = 16;
+
+/** `host:port`; an IPv6 address stands in brackets. */
+export function readHostPort(reader: SettingReader, setting: Setting, otherwise: HostPort | undefined): HostPort {
+  return reader.read(setting, otherwise, 'HOST:PORT with a port from 0 to 65535, IPv6 in brackets', (text) => {
+    const [, bracketed, plain, port] = /^(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9._-]+)):(\d{1,5})$/.exec(text) ?? [];
+    const host = bracketed ?? plain;
+    return host === undefined || Number(port) > 65_535 ? undefined : { host, port: Number(port) };
+  });
+}
+
+export function readCount(
+  reader: SettingReader,
+  setting: Setting,
+  otherwise: number,
+  { min, max }: { readonly min: number; readonly max: number },
+): number {
+  const schema = z.coerce.number().int().min(min).max(max);
+  const rule = `a whole number from ${min} to ${max}`;
+  return reader.read(setting, otherwise, rule, (text) => (/^\d+$/.test(text) ? schema.parse(text) : undefined));
+}
+
+export function readSwitch(reader: SettingReader, setting: Setting, otherwise: boolean): boolean {
+  return reader.read(setting, otherwise, '"on" or "off"', (text) => z.enum(['on', 'off']).parse(text) === 'on');
+}
+
+export function readChoice<Choice extends string>(
+  reader: SettingReader,
+  setting: Setting,
+  otherwise: Choice,
+  choices: readonly [Choice, ...Choice[]],
+): Choice {
+  const rule = choices.map((choice) => `"${choice}"`).join(' or ');
+  return reader.read<Choice>(setting, otherwise, rule, (text) => choices.find((choice) => choice === text));
+}
+
+export function readId(
+  reader: SettingReader,
+  setting: Setting,
+  otherwise: string | undefined,
+  lengthMax: number,
+): string {
+  const rule = `1 to ${lengthMax} characters of A-Z, a-z, 0-9, ".", "_" and "-"`;
+  const schema = z
+    .string()
+    .max(lengthMax)
+    .regex(/^[A-Za-z0-9._-]+$/);
+  return reader.read(setting, otherwise, rule, (text) => schema.parse(text));
+}
+
+export function readDatabaseUrl(reader: SettingReader, setting: Setting): string {
+  const rule = 'a URL such as postgres://user:password@host:5432/database';
+  return reader.read(setting, undefined, rule, (text) => {
+    const { protocol, pathname } = new URL(text);
+    return ['postgres:', 'postgresql:'].includes(protocol) && pathname.length > 1 ? text : undefined;
+  });
+}
+
+export function readServerUrl(reader: SettingReader, setting: Setting, otherwise: string): string {
+  return reader.read(setting, otherwise, 'a URL such as http://127.0.0.1:7400', (text) => {
+    const { protocol, origin } = new URL(text);
+    return ['http:', 'https:'].includes(protocol) ? origin : undefined;
+  });
+}
+
+/** The secret's bytes without surrounding white space. A file that others may read is no secret. */
+export function readSecretFile(reader: SettingReader, setting: Setting): Uint8Array {
+  const path = reader.read(setting, undefined, 'a file', (text) => text || undefined);
+  if (path === undefined) return new Uint8Array(0);
+  try {
+    const { mode } = statSync(path);
+    if ((mode & 0o077) !== 0) reader.note(setting, `must be readable by its owner only: chmod 600 ${path}`);
+    const secret = Buffer.from(readFileSync(path, 'utf8').trim());
+    if (secret.length < SECRET_BYTES_MIN) {
+      reader.note(setting, `must hold ${SECRET_BYTES_MIN} bytes at least, but ${path} holds ${secret.length}`);
+    }
+    return secret;
+  } catch (error) {
+    reader.note(setting, `can't be read: ${(error as NodeJS.ErrnoException).code} ${path}`);
+    return new Uint8Array(0);
+  }
+}
