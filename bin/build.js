@@ -1,7 +1,7 @@
 // Compiles src into dist when a source is newer, so that plain Node runs what was written. Safe when several processes
 // find dist stale at once: each compiles into a folder of its own, then swaps it in by renaming.
 import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -9,14 +9,15 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const dist = join(root, 'dist');
 const stamp = join(dist, '.built-from');
 
-/** A published package has no sources and is compiled already. */
+/** A published package has no sources and is compiled already; so is a clone whose development packages are left out. */
 export function ensureBuilt() {
   if (!existsSync(join(root, 'src')) || !existsSync(join(root, 'tsconfig.build.json'))) return;
+  const tsc = join(root, 'node_modules/typescript/bin/tsc');
+  if (existsSync(stamp) && !existsSync(tsc)) return;
   const newest = newestChange();
   if (existsSync(stamp) && statSync(stamp).mtimeMs >= newest) return;
   const fresh = `${dist}.${process.pid}`;
   const startedAt = new Date();
-  const tsc = join(root, 'node_modules/typescript/bin/tsc');
   const result = spawnSync(process.execPath, [tsc, '-p', 'tsconfig.build.json', '--outDir', fresh], {
     cwd: root,
     encoding: 'utf8',
@@ -25,7 +26,9 @@ export function ensureBuilt() {
     rmSync(fresh, { recursive: true, force: true });
     throw new Error(`The sources do not compile:\n${result.stdout}${result.stderr}`);
   }
-  writeFileSync(join(fresh, '.built-from'), `${startedAt.toISOString()}\n`);
+  // A source that changed while the compiler ran is newer than what was compiled.
+  writeFileSync(join(fresh, '.built-from'), '');
+  utimesSync(join(fresh, '.built-from'), startedAt, startedAt);
   swapIn(fresh);
 }
 

@@ -1,14 +1,17 @@
 import type { Environment } from './env.js';
 import { type Flags, SettingReader } from './setting-values.js';
-import { CLIENT_SETTINGS as SETTINGS } from './settings.js';
-import { readServerUrl } from './value-shapes.js';
+import { CLIENT_SETTINGS, MIGRATE_SETTINGS } from './settings.js';
+import { readDatabaseUrl, readServerUrl } from './value-shapes.js';
 
-export interface ClientConfig {
-  readonly server: string;
+/** @throws ConfigError */
+export function clientConfig(flags: Flags, environment: Environment): { readonly server: string } {
+  const reader = new SettingReader(flags, environment);
+  const { server } = CLIENT_SETTINGS;
+  return reader.finish({ server: readServerUrl(reader, server, server.byDefault) });
 }
 
 /** @throws ConfigError */
-export function clientConfig(flags: Flags, environment: Environment): ClientConfig {
+export function migrateConfig(flags: Flags, environment: Environment): { readonly databaseUrl: string } {
   const reader = new SettingReader(flags, environment);
-  return reader.finish({ server: readServerUrl(reader, SETTINGS.server, SETTINGS.server.byDefault) });
+  return reader.finish({ databaseUrl: readDatabaseUrl(reader, MIGRATE_SETTINGS.databaseUrl) });
 }
