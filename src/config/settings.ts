@@ -155,7 +155,7 @@ export const STORAGE_NODE_SETTINGS = {
     variable: 'QUORATE_DATA',
     shape: 'FOLDER',
     byDefault: undefined,
-    meaning: 'the data folder; made when it is missing, and this node’s alone',
+    meaning: "the data folder; made when it is missing, and this node's alone",
   },
   listen: {
     flag: 'listen',
@@ -216,7 +216,7 @@ export const UP_SETTINGS = {
     variable: 'DATABASE_URL',
     shape: 'URL',
     byDefault: '',
-    meaning: 'a PostgreSQL that runs already; without it a real one is started from npm’s binaries',
+    meaning: "a PostgreSQL that runs already; without it a real one is started from npm's binaries",
   },
 } as const satisfies Record<string, Setting>;
 
