@@ -3,14 +3,19 @@ import type { Clock, Timer } from '../../src/ports/clock.js';
 interface Due {
   readonly atMs: number;
   readonly order: number;
-  readonly callback: () => void;
+  callback: (() => void) | undefined;
 }
 
-/** A clock that stands still until it is advanced; turns and timers run in their order, microtasks between them. */
+/** Real turns of the event loop are taken now and then, so that a long run starves nobody else in the process. */
+const STEPS_PER_TURN = 5000;
+
+/** A clock that stands still until it is advanced; turns and timers run in their order, all microtasks between them. */
 export class VirtualClock implements Clock {
   #monotonicMs = 0;
   #order = 0;
-  readonly #due = new Set<Due>();
+  #live = 0;
+  /** A binary heap: the earliest first, in order of scheduling among equals. */
+  readonly #heap: Due[] = [];
   /** The wall clock's lead over the monotonic one; set it to make the wall clock jump. */
   wallOffsetMs = Date.UTC(2026, 0, 1);
 
@@ -24,22 +29,29 @@ export class VirtualClock implements Clock {
 
   after(delayMs: number, callback: () => void): Timer {
     const due: Due = { atMs: this.#monotonicMs + Math.max(0, delayMs), order: this.#order++, callback };
-    this.#due.add(due);
-    return { cancel: () => void this.#due.delete(due) };
+    this.#live++;
+    this.#push(due);
+    const cancel = () => {
+      if (due.callback === undefined) return;
+      due.callback = undefined;
+      this.#live--;
+    };
+    return { cancel };
   }
 
   nextTurn(callback: () => void): void {
     this.after(0, callback);
   }
 
+  /** What is scheduled and not cancelled. */
+  get pending(): number {
+    return this.#live;
+  }
+
   /** Runs everything that falls due within `durationMs`. */
   async advance(durationMs: number): Promise<void> {
     const untilMs = this.#monotonicMs + durationMs;
-    for (let next = await this.#next(untilMs); next !== undefined; next = await this.#next(untilMs)) {
-      this.#due.delete(next);
-      this.#monotonicMs = next.atMs;
-      next.callback();
-    }
+    await this.#run(untilMs, () => false);
     this.#monotonicMs = untilMs;
   }
 
@@ -50,28 +62,79 @@ export class VirtualClock implements Clock {
       settled = true;
     };
     promise.then(done, done);
-    const untilMs = this.#monotonicMs + withinMs;
-    for (let next = await this.#next(untilMs); !settled; next = await this.#next(untilMs)) {
-      if (next === undefined) throw new Error(`nothing settled the promise within ${withinMs} virtual ms`);
-      this.#due.delete(next);
-      this.#monotonicMs = next.atMs;
-      next.callback();
-    }
+    await this.#run(this.#monotonicMs + withinMs, () => settled);
+    if (!settled) throw new Error(`nothing settled the promise within ${withinMs} virtual ms`);
     return promise;
   }
 
-  async #next(untilMs: number): Promise<Due | undefined> {
-    await drainMicrotasks();
-    let next: Due | undefined;
-    for (const due of this.#due) {
-      if (due.atMs > untilMs) continue;
-      if (next === undefined || due.atMs < next.atMs || (due.atMs === next.atMs && due.order < next.order)) next = due;
+  #run(untilMs: number, over: () => boolean): Promise<void> {
+    return new Promise((resolve, reject) => {
+      let steps = 0;
+      const step = () => {
+        try {
+          const next = over() ? undefined : this.#pop(untilMs);
+          if (next === undefined) return resolve();
+          this.#monotonicMs = Math.max(this.#monotonicMs, next.atMs);
+          this.#live--;
+          const { callback } = next;
+          next.callback = undefined;
+          callback?.();
+        } catch (error) {
+          return reject(error);
+        }
+        hop();
+      };
+      // A tick that is queued by a microtask runs when no microtask is left.
+      const hop = () => {
+        if (++steps % STEPS_PER_TURN === 0) setImmediate(hop);
+        else queueMicrotask(() => process.nextTick(step));
+      };
+      hop();
+    });
+  }
+
+  /** The earliest that is due and not cancelled. */
+  #pop(untilMs: number): Due | undefined {
+    for (;;) {
+      const first = this.#heap[0];
+      if (first === undefined || first.atMs > untilMs) return undefined;
+      const last = this.#heap.pop();
+      if (last !== undefined && last !== first) this.#sink(last);
+      if (first.callback !== undefined) return first;
     }
-    return next;
+  }
+
+  #push(due: Due): void {
+    const heap = this.#heap;
+    let at = heap.length;
+    heap.push(due);
+    while (at > 0) {
+      const parent = (at - 1) >> 1;
+      const above = heap[parent];
+      if (above === undefined || !precedes(due, above)) break;
+      heap[at] = above;
+      at = parent;
+    }
+    heap[at] = due;
+  }
+
+  #sink(due: Due): void {
+    const heap = this.#heap;
+    let at = 0;
+    for (;;) {
+      let child = 2 * at + 1;
+      const [left, right] = [heap[child], heap[child + 1]];
+      if (left === undefined) break;
+      if (right !== undefined && precedes(right, left)) child++;
+      const least = heap[child];
+      if (least === undefined || !precedes(least, due)) break;
+      heap[at] = least;
+      at = child;
+    }
+    heap[at] = due;
   }
 }
 
-/** A real turn of the event loop: every microtask that was queued, and those they queued, have run. */
-function drainMicrotasks(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
+function precedes(a: Due, b: Due): boolean {
+  return a.atMs !== b.atMs ? a.atMs < b.atMs : a.order < b.order;
 }
