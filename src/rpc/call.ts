@@ -87,5 +87,9 @@ function errorMode(context: HandlerContext, otherwise: ErrorMode): ErrorMode {
 function callContext(parts: CallParts, context: HandlerContext): CallContext {
   const { clock, requestTimeoutMs, requestTimeoutMaxMs } = parts;
   const withinMs = Math.min(context.timeoutMs() ?? requestTimeoutMs, requestTimeoutMaxMs);
-  return { deadlineMs: clock.monotonicMs() + withinMs, signal: context.signal };
+  return {
+    deadlineMs: clock.monotonicMs() + withinMs,
+    deadlineWallMs: clock.wallMs() + withinMs,
+    signal: context.signal,
+  };
 }

@@ -1,4 +1,4 @@
-import { type Clock, sleep } from '../ports/clock.js';
+import type { Clock } from '../ports/clock.js';
 import type { Log } from '../ports/log.js';
 import type { Random } from '../ports/random.js';
 
@@ -18,7 +18,7 @@ export class BackgroundLoop {
   readonly #options: LoopOptions;
   readonly #task: (signal: AbortSignal) => Promise<void>;
   readonly #stop = new AbortController();
-  #nap = new AbortController();
+  #wake: (() => void) | undefined;
   #running: Promise<void> | undefined;
   #failing = false;
   #hinted = false;
@@ -35,25 +35,34 @@ export class BackgroundLoop {
   /** Runs the task as soon as the present run, if any, is over. */
   hint(): void {
     this.#hinted = true;
-    this.#nap.abort();
+    this.#wake?.();
   }
 
   /** Resolves when the present run is over; no other begins. */
   async stop(): Promise<void> {
     this.#stop.abort();
-    this.#nap.abort();
+    this.#wake?.();
     await this.#running;
   }
 
   async #run(): Promise<void> {
-    const { clock, random, everyMs } = this.#options;
     while (!this.#stop.signal.aborted) {
       this.#hinted = false;
       await this.#runOnce();
       if (this.#stop.signal.aborted) return;
-      this.#nap = new AbortController();
-      if (!this.#hinted) await sleep(clock, everyMs * (0.95 + random.fraction() / 10), this.#nap.signal);
+      if (!this.#hinted) await this.#nap();
     }
+  }
+
+  #nap(): Promise<void> {
+    const { clock, random, everyMs } = this.#options;
+    return new Promise((resolve) => {
+      const timer = clock.after(everyMs * (0.95 + random.fraction() / 10), resolve);
+      this.#wake = () => {
+        timer.cancel();
+        resolve();
+      };
+    });
   }
 
   async #runOnce(): Promise<void> {

@@ -8,6 +8,8 @@ import type { StorageNode, Tenant } from '../domain/topology.js';
 export interface CallContext {
   /** A point of the monotonic clock, milliseconds. */
   readonly deadlineMs: number;
+  /** The same point of the wall clock, Unix milliseconds: the monotonic clock may stand still while a machine sleeps. */
+  readonly deadlineWallMs: number;
   /** Aborts when the client went away. */
   readonly signal: AbortSignal;
 }

@@ -4,9 +4,12 @@ import type { CallContext } from './coordinator-services.js';
 import type { ReplicaShortfall } from './replica-shortfall.js';
 import type { TopologyWatch } from './topology-watch.js';
 
-/** Whether the request's time is over: nothing more is sent for it. */
-export function isOver(clock: Clock, context: CallContext): boolean {
-  return clock.monotonicMs() >= context.deadlineMs;
+/** A wall clock that is set right by less than this ends no request. */
+const WALL_SLACK_MS = 1000;
+
+/** Whether the request's time is over: nothing more is sent for it, so that one who wakes up sends nothing stale. */
+export function isOver(clock: Clock, { deadlineMs, deadlineWallMs }: CallContext): boolean {
+  return clock.monotonicMs() >= deadlineMs || clock.wallMs() >= deadlineWallMs + WALL_SLACK_MS;
 }
 
 /** A replica operation ends with its own time or the request's, whichever comes first. */

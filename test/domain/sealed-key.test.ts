@@ -43,11 +43,11 @@ describe('a sealed key', () => {
     });
   });
 
-  it('is valid for 24 h, and from a coordinator whose clock is a little ahead', () => {
+  it('is valid for 24 h, and also when its coordinator's clock was ahead', () => {
     expect(open(sealed, { nowMs: NOW + IDEMPOTENCY_WINDOW_MS }).kind).toBe('valid');
     expect(open(sealed, { nowMs: NOW + IDEMPOTENCY_WINDOW_MS + 1 }).kind).toBe('expired');
     expect(open(sealed, { nowMs: NOW - 60_000 }).kind).toBe('valid');
-    expect(open(sealed, { nowMs: NOW - 600_000 }).kind).toBe('forged');
+    expect(open(sealed, { nowMs: NOW - 600_000 }).kind).toBe('valid');
   });
 
   it.each([

@@ -5,7 +5,7 @@ import { recordOf } from '../../src/domain/record.js';
 import { DEFAULT_LIMITS } from '../../src/domain/request-fields.js';
 import { ReadKeyValue } from '../../src/services/read-key-value.js';
 import { planReplicas } from '../../src/services/replica-plan.js';
-import { NODE_IDS, type SmallCluster, smallCluster, TENANT } from '../support/small-cluster.js';
+import { contextWithin, NODE_IDS, type SmallCluster, smallCluster, TENANT } from '../support/small-cluster.js';
 
 const OLD: Dot = { actor: 'me@1', timestamp: 10 };
 const NEW: Dot = { actor: 'me@2', timestamp: 20 };
@@ -32,7 +32,7 @@ describe('a read', () => {
   };
   const held = (i: number) => [...node(i).records.values()][0]?.version.dot;
   const read = (consistency = 'quorum', withinMs = 5000) => {
-    const context = { deadlineMs: cluster.clock.monotonicMs() + withinMs, signal: new AbortController().signal };
+    const context = contextWithin(cluster.clock, withinMs);
     return cluster.clock.settle(reads.read({ tenantId: 'demo', key: 'key', consistency }, context));
   };
   const failure = (promise: Promise<unknown>) =>
@@ -143,7 +143,7 @@ describe('a read', () => {
     [{ tenantId: 'demo', key: '', consistency: '' }, 'key must not be empty'],
     [{ tenantId: 'demo', key: 'k', consistency: 'most' }, 'consistency must be "one", "quorum" or "all"'],
   ])('refuses %j naming the field', async (request, message) => {
-    const context = { deadlineMs: 5000, signal: new AbortController().signal };
+    const context = contextWithin(cluster.clock, 5000);
     const error = await failure(reads.read(request, context));
     expect(error.kind).toBe('invalid_field');
     expect(error.message).toContain(message);

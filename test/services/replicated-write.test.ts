@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { QuorateError } from '../../src/domain/errors.js';
 import { ReplicatedWrite } from '../../src/services/replicated-write.js';
-import { member, NODE_IDS, type SmallCluster, smallCluster, TENANT } from '../support/small-cluster.js';
+import { contextWithin, member, NODE_IDS, type SmallCluster, smallCluster, TENANT } from '../support/small-cluster.js';
 
 const target = { tenant: TENANT, key: Buffer.from('key') };
 const value = Buffer.from('value');
@@ -16,10 +16,7 @@ describe('a replicated write', () => {
     writes = new ReplicatedWrite({ topology, replicas, clock, actor: 'me@1', replicaTimeoutMs: 2000 });
   });
 
-  const context = (withinMs = 5000) => ({
-    deadlineMs: cluster.clock.monotonicMs() + withinMs,
-    signal: new AbortController().signal,
-  });
+  const context = (withinMs = 5000) => contextWithin(cluster.clock, withinMs);
   const failure = (promise: Promise<unknown>) =>
     cluster.clock.settle(
       promise.then(

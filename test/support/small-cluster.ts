@@ -1,5 +1,7 @@
 import type { StorageNode, Tenant, TopologyState } from '../../src/domain/topology.js';
+import type { Clock } from '../../src/ports/clock.js';
 import type { TopologyStore } from '../../src/ports/topology-store.js';
+import type { CallContext } from '../../src/services/coordinator-services.js';
 import { TopologyWatch } from '../../src/services/topology-watch.js';
 import { ScriptedReplicas } from './scripted-replicas.js';
 import { VirtualClock } from './virtual-clock.js';
@@ -33,6 +35,15 @@ export async function smallCluster(nodeIds: readonly string[] = NODE_IDS): Promi
   const cluster: SmallCluster = { clock, replicas: new ScriptedReplicas(clock, nodeIds), topology, state };
   await topology.refresh();
   return cluster;
+}
+
+/** A request that may take so long. */
+export function contextWithin(clock: Clock, withinMs: number): CallContext {
+  return {
+    deadlineMs: clock.monotonicMs() + withinMs,
+    deadlineWallMs: clock.wallMs() + withinMs,
+    signal: new AbortController().signal,
+  };
 }
 
 export function member(nodeId: string): StorageNode {

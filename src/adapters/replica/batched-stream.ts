@@ -14,7 +14,7 @@ import { OperationQueue, type QueuedOperation } from './operation-queue.js';
 const CONNECT_TIMEOUT_MS = 3000;
 const BACKOFF_MIN_MS = 100;
 const BACKOFF_MAX_MS = 2000;
-/** Deadlines are kept to this. */
+/** Deadlines are kept to this: operations that end within it end together. */
 const SWEEP_MS = 10;
 /** Operations that wait or are unanswered, on one stream; beyond it they fail at once. */
 const OPERATIONS_MAX = 8192;
@@ -59,7 +59,8 @@ export class BatchedStream {
   #heart: Timer | undefined;
   #state: StreamState = { kind: 'waiting', reason: 'not connected yet' };
   #timer: Timer | undefined;
-  #sweep: Timer | undefined;
+  /** Ends what is past its deadline; armed for the earliest deadline of what is under way. */
+  #sweep: { readonly atMs: number; readonly timer: Timer } | undefined;
   #flushing = false;
   #openAsk: OpenAsk | undefined;
   #toldEpoch = 0;
@@ -94,7 +95,7 @@ export class BatchedStream {
       this.#flushing = true;
       this.#parts.clock.nextTurn(() => this.#flush());
     }
-    this.#sweep ??= this.#parts.clock.after(SWEEP_MS, () => this.#expire());
+    this.#armSweep(operation.deadlineMs);
   }
 
   /**
@@ -130,7 +131,7 @@ export class BatchedStream {
     if (this.#state.kind === 'closed') return;
     if (this.#state.kind !== 'waiting') this.#state.connection.close();
     this.#state = { kind: 'closed' };
-    for (const timer of [this.#timer, this.#heart, this.#sweep]) timer?.cancel();
+    for (const timer of [this.#timer, this.#heart, this.#sweep?.timer]) timer?.cancel();
     this.#queue.failAll('the storage node is no member any more');
   }
 
@@ -173,10 +174,18 @@ export class BatchedStream {
     connection.send(request({ case: 'topology', value: topologyMessage(topology) }));
   }
 
-  #expire(): void {
+  #armSweep(deadlineMs: number): void {
     const { clock } = this.#parts;
-    this.#queue.expire(clock.monotonicMs());
-    this.#sweep = this.#queue.size === 0 ? undefined : clock.after(SWEEP_MS, () => this.#expire());
+    const atMs = deadlineMs + SWEEP_MS;
+    if (this.#sweep !== undefined && this.#sweep.atMs <= atMs) return;
+    this.#sweep?.timer.cancel();
+    this.#sweep = { atMs, timer: clock.after(atMs - clock.monotonicMs(), () => this.#expire()) };
+  }
+
+  #expire(): void {
+    this.#sweep = undefined;
+    const earliestMs = this.#queue.expire(this.#parts.clock.monotonicMs());
+    if (earliestMs !== undefined) this.#armSweep(earliestMs);
   }
 
   #connect(): void {

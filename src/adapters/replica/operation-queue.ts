@@ -82,21 +82,28 @@ export class OperationQueue {
     return nowMs - operation.sentAtMs;
   }
 
-  /** Ends what is past its deadline. */
-  expire(nowMs: number): void {
+  /** Ends what is past its deadline; returns the earliest deadline of the rest. */
+  expire(nowMs: number): number | undefined {
+    let earliestMs: number | undefined;
+    const isOver = (deadlineMs: number) => {
+      if (deadlineMs <= nowMs) return true;
+      earliestMs = Math.min(deadlineMs, earliestMs ?? deadlineMs);
+      return false;
+    };
     for (const [id, operation] of this.#unanswered) {
-      if (operation.deadlineMs > nowMs) continue;
+      if (!isOver(operation.deadlineMs)) continue;
       this.#unanswered.delete(id);
       operation.settle({ kind: 'failed', reason: 'timed out', sent: true });
     }
-    if (!this.#waiting.some(({ deadlineMs }) => deadlineMs <= nowMs)) return;
     const waiting = this.#waiting;
     this.#waiting = [];
     this.#waitingBytes = 0;
     for (const operation of waiting) {
-      if (operation.deadlineMs > nowMs) this.push(operation);
-      else operation.settle({ kind: 'failed', reason: 'timed out before it was sent', sent: false });
+      if (isOver(operation.deadlineMs))
+        operation.settle({ kind: 'failed', reason: 'timed out before it was sent', sent: false });
+      else this.push(operation);
     }
+    return earliestMs;
   }
 
   /** The stream broke: nothing is answered any more. */

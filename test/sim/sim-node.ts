@@ -1,0 +1,87 @@
+import type { Random } from '../../src/ports/random.js';
+import { ReplicaSession } from '../../src/storage-node/replica-session.js';
+import { StorageNode } from '../../src/storage-node/storage-node.js';
+import { MemoryDisk, MemoryStorageEngine } from '../support/memory-storage-engine.js';
+import type { VirtualClock } from '../support/virtual-clock.js';
+import type { VirtualNetwork } from '../support/virtual-network.js';
+import { SimProcess } from './sim-process.js';
+
+export const CLUSTER_SECRET = Buffer.from('the secret of a virtual cluster');
+
+export interface SimNodeParts {
+  readonly nodeId: string;
+  readonly clock: VirtualClock;
+  readonly network: VirtualNetwork;
+  readonly random: Random;
+  readonly flushMs: () => number;
+  /** The node's engine failed, so its process ends, as the real one's does. */
+  readonly onFailure: (failure: unknown) => void;
+}
+
+/** One storage node of the virtual world: a disk that lasts, and a process that may crash and start again. */
+export class SimNode {
+  readonly nodeId: string;
+  readonly disk = new MemoryDisk();
+  readonly host = 'virtual';
+  port: number;
+  /** Its wall clock's lead, over all its starts. */
+  skewMs = 0;
+  readonly #parts: SimNodeParts;
+  #process: SimProcess;
+  #engine: MemoryStorageEngine | undefined;
+  #node: StorageNode | undefined;
+
+  constructor(parts: SimNodeParts, port: number) {
+    this.#parts = parts;
+    this.nodeId = parts.nodeId;
+    this.port = port;
+    this.#process = new SimProcess(parts.nodeId, parts.clock);
+    this.#process.kill();
+  }
+
+  get process(): SimProcess {
+    return this.#process;
+  }
+
+  /** What it serves; undefined while it is down. */
+  get node(): StorageNode | undefined {
+    return this.#process.alive ? this.#node : undefined;
+  }
+
+  async start(): Promise<void> {
+    const { clock, network, random, flushMs, onFailure, nodeId } = this.#parts;
+    const process = new SimProcess(nodeId, clock);
+    process.skewMs = this.skewMs;
+    const engine = new MemoryStorageEngine(this.disk, process, flushMs);
+    this.#process = process;
+    this.#engine = engine;
+    this.#node = undefined;
+    const node = await StorageNode.open({ nodeId, engine, clock: process, random, onFailure });
+    if (this.#process !== process) return;
+    this.#node = node;
+    network.listen(this, process, ({ send, end }) => {
+      const session = new ReplicaSession({
+        node,
+        clusterSecret: CLUSTER_SECRET,
+        clock: process,
+        random,
+        diskUsagePercent: async () => 1,
+        onFailure,
+        send,
+        end,
+      });
+      return { frame: (frame) => session.receive(frame), end: () => session.close() };
+    });
+  }
+
+  /** Loses what was not flushed, except for the first few commits under way. */
+  crash(flushes: number): void {
+    this.#process.kill();
+    this.#engine?.crash(flushes);
+  }
+
+  jumpClock(skewMs: number): void {
+    this.skewMs = skewMs;
+    this.#process.skewMs = skewMs;
+  }
+}

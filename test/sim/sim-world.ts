@@ -1,0 +1,142 @@
+import { MemoryMetadata } from '../support/memory-metadata.js';
+import { seededRandom } from '../support/seeded-random.js';
+import { VirtualClock } from '../support/virtual-clock.js';
+import { type Fate, VirtualNetwork } from '../support/virtual-network.js';
+import { SeededChoice } from './seeded-choice.js';
+import { SimCoordinator } from './sim-coordinator.js';
+import { SimNode } from './sim-node.js';
+
+export const VIRTUAL_NODES = 4;
+export const TENANT = 'demo';
+
+/** What the network and the stores do at the moment; faults change it. */
+export interface Weather {
+  latencyMinMs: number;
+  latencyMaxMs: number;
+  dropped: number;
+  doubled: number;
+  overtaken: number;
+  flushMaxMs: number;
+  storeLatencyMaxMs: number;
+  storeDown: boolean;
+  storeRequestLost: number;
+  storeAnswerLost: number;
+  /** "from>to" of what nothing gets through. */
+  readonly cuts: Set<string>;
+}
+
+/** A whole cluster on one virtual clock, from one seed. */
+export class SimWorld {
+  readonly clock = new VirtualClock();
+  readonly choice: SeededChoice;
+  readonly weather: Weather = fairWeather();
+  readonly metadata: MemoryMetadata;
+  readonly nodes: SimNode[];
+  readonly coordinators: SimCoordinator[];
+  readonly network: VirtualNetwork;
+  /** Things that must never happen, seen while the world ran. */
+  readonly violations: string[] = [];
+  #nextPort = 7000;
+
+  constructor(seed: number) {
+    const { clock, weather } = this;
+    this.choice = new SeededChoice(seededRandom(seed));
+    const { choice } = this;
+    const random = seededRandom(seed ^ 0x5eed);
+    this.metadata = new MemoryMetadata(random, () => clock.wallMs());
+    this.network = new VirtualNetwork(clock, {
+      latencyMs: () => choice.between(weather.latencyMinMs, weather.latencyMaxMs),
+      fate: () => this.#fate(),
+      cut: (from, to) => weather.cuts.has(`${from}>${to}`),
+    });
+    const store = {
+      latencyMs: () => choice.between(0.2, weather.storeLatencyMaxMs),
+      get down() {
+        return weather.storeDown;
+      },
+      fate: () =>
+        (choice.chance(weather.storeRequestLost)
+          ? 'request_lost'
+          : choice.chance(weather.storeAnswerLost)
+            ? 'answer_lost'
+            : 'answered') as 'answered',
+    };
+    const { network, metadata } = this;
+    const flushMs = () => choice.between(0.3, weather.flushMaxMs);
+    this.nodes = ['a', 'b', 'c', 'd', 'e'].slice(0, choice.integer(3, 5)).map((nodeId) => {
+      const onFailure = (failure: unknown) => this.#nodeFailed(nodeId, failure);
+      return new SimNode({ nodeId, clock, network, random, flushMs, onFailure }, this.#nextPort++);
+    });
+    this.coordinators = ['k1', 'k2', 'k3']
+      .slice(0, choice.integer(2, 3))
+      .map((coordinatorId) => new SimCoordinator({ coordinatorId, clock, network, random, metadata, store }));
+  }
+
+  get nowMs(): number {
+    return this.clock.monotonicMs();
+  }
+
+  /** Starts everything on metadata that has the nodes as members and the tenant already. */
+  async begin(): Promise<void> {
+    await this.clock.settle(Promise.all(this.nodes.map((node) => node.start())));
+    for (const { nodeId, host, port, node } of this.nodes) {
+      const storeId = node?.identity.storeId ?? '';
+      this.metadata.nodes.set(nodeId, {
+        nodeId,
+        host,
+        port,
+        virtualNodes: VIRTUAL_NODES,
+        zone: '',
+        status: 'active',
+        storeId,
+      });
+    }
+    this.metadata.tenants.set(TENANT, {
+      tenantId: TENANT,
+      number: 1,
+      replicationFactor: 3,
+      createdAt: 1,
+      updatedAt: 1,
+    });
+    this.metadata.nextTenantNumber = 2;
+    await this.clock.settle(Promise.all(this.coordinators.map((coordinator) => coordinator.start())));
+    await this.clock.advance(50);
+  }
+
+  /** A storage node that was down comes back at another address, as rescheduled pods do. */
+  newPort(): number {
+    return this.#nextPort++;
+  }
+
+  #nodeFailed(nodeId: string, failure: unknown): void {
+    const node = this.nodes.find((one) => one.nodeId === nodeId);
+    if (node === undefined || !node.process.alive) return;
+    if (!node.disk.full) this.violations.push(`storage node ${nodeId} failed: ${String(failure)}`);
+    node.crash(0);
+  }
+
+  #fate(): Fate {
+    const { dropped, doubled, overtaken } = this.weather;
+    if (dropped + doubled + overtaken === 0) return 'delivered';
+    const drawn = this.choice.fraction();
+    if (drawn < dropped) return 'dropped';
+    if (drawn < dropped + doubled) return 'doubled';
+    return drawn < dropped + doubled + overtaken ? 'overtaken' : 'delivered';
+  }
+}
+
+export function fairWeather(): Weather {
+  return {
+    latencyMinMs: 0.1,
+    latencyMaxMs: 0.6,
+    dropped: 0,
+    doubled: 0,
+    overtaken: 0,
+    flushMaxMs: 2,
+    storeLatencyMaxMs: 1,
+    storeDown: false,
+    storeRequestLost: 0,
+    storeAnswerLost: 0,
+    cuts: new Set(),
+  };
+}

@@ -1,0 +1,138 @@
+import type { ExchangeRequest, ExchangeResponse } from '../../src/gen/storage/v1/storage_pb.js';
+import type {
+  NodeAddress,
+  ReplicaConnection,
+  ReplicaSink,
+  ReplicaTransport,
+} from '../../src/ports/replica-transport.js';
+import type { VirtualClock } from './virtual-clock.js';
+
+/** Who is at one end of a connection: a process that may be paused or gone. */
+export interface Endpoint {
+  readonly name: string;
+  readonly alive: boolean;
+  run(callback: () => void): void;
+}
+
+/** The node's end of a connection. */
+export interface Acceptor {
+  frame(frame: ExchangeRequest): void;
+  /** The connection is over. */
+  end(): void;
+}
+
+export interface ServerSide {
+  send(frame: ExchangeResponse): void;
+  end(): void;
+}
+
+export type Accept = (connection: ServerSide) => Acceptor;
+
+/** What happens to one message on its way. */
+export type Fate = 'delivered' | 'dropped' | 'doubled' | 'overtaken';
+
+export interface NetworkConduct {
+  latencyMs(from: string, to: string): number;
+  /** Asked for every frame of operations and answers; handshakes are lost only by a cut. */
+  fate(from: string, to: string): Fate;
+  /** Nothing gets from one to the other. */
+  cut(from: string, to: string): boolean;
+}
+
+export const CALM: NetworkConduct = { latencyMs: () => 0.2, fate: () => 'delivered', cut: () => false };
+
+/** Carries frames between processes on a virtual clock, in order unless its conduct says otherwise. */
+export class VirtualNetwork {
+  readonly #clock: VirtualClock;
+  readonly #conduct: NetworkConduct;
+  readonly #listeners = new Map<string, { readonly endpoint: Endpoint; readonly accept: Accept }>();
+
+  constructor(clock: VirtualClock, conduct: NetworkConduct) {
+    this.#clock = clock;
+    this.#conduct = conduct;
+  }
+
+  listen({ host, port }: NodeAddress, endpoint: Endpoint, accept: Accept): void {
+    this.#listeners.set(`${host}:${port}`, { endpoint, accept });
+  }
+
+  transportOf(client: Endpoint): ReplicaTransport {
+    return { open: (address, sink) => this.#open(client, address, sink) };
+  }
+
+  #open(client: Endpoint, { host, port }: NodeAddress, sink: ReplicaSink): ReplicaConnection {
+    const listener = this.#listeners.get(`${host}:${port}`);
+    const server = listener?.endpoint ?? { name: `${host}:${port}`, alive: false, run: () => {} };
+    const up = new Line(this.#clock, this.#conduct, client, server);
+    const down = new Line(this.#clock, this.#conduct, server, client);
+    let over = false;
+    let acceptor: Acceptor | undefined;
+    const hangUp = (reason: string) => {
+      if (over) return;
+      over = true;
+      sink.end(reason);
+    };
+    const answer: ServerSide = {
+      send: (frame) => down.send(isHandshake(frame), () => over || sink.frame(frame)),
+      end: () => down.send(true, () => hangUp('the storage node ended the stream')),
+    };
+    const refuse = () => down.send(true, () => hangUp('connection refused'));
+    const knock = () => {
+      acceptor = listener?.accept(answer);
+    };
+    up.send(true, knock, refuse);
+    return {
+      // What was sent before the end may still arrive after it.
+      send: (frame) => over || up.send(isGreeting(frame), () => acceptor?.frame(frame), refuse),
+      backlogFrames: 0,
+      close: () => {
+        if (over) return;
+        over = true;
+        up.send(true, () => acceptor?.end());
+      },
+    };
+  }
+}
+
+/** One direction of a connection. */
+class Line {
+  readonly #clock: VirtualClock;
+  readonly #conduct: NetworkConduct;
+  readonly #from: Endpoint;
+  readonly #to: Endpoint;
+  #lastMs = 0;
+
+  constructor(clock: VirtualClock, conduct: NetworkConduct, from: Endpoint, to: Endpoint) {
+    this.#clock = clock;
+    this.#conduct = conduct;
+    this.#from = from;
+    this.#to = to;
+  }
+
+  /** @param refuse what the other end's system does when the process is gone */
+  send(orderly: boolean, deliver: () => void, refuse: () => void = () => {}): void {
+    const [from, to] = [this.#from.name, this.#to.name];
+    if (this.#conduct.cut(from, to)) return;
+    const fate = orderly ? 'delivered' : this.#conduct.fate(from, to);
+    if (fate === 'dropped') return;
+    const arrive = () => (this.#to.alive ? this.#to.run(deliver) : refuse());
+    this.#schedule(fate === 'overtaken', arrive);
+    if (fate === 'doubled') this.#schedule(true, arrive);
+  }
+
+  #schedule(late: boolean, arrive: () => void): void {
+    const latencyMs = this.#conduct.latencyMs(this.#from.name, this.#to.name);
+    const nowMs = this.#clock.monotonicMs();
+    const atMs = late ? nowMs + 5 * latencyMs : Math.max(this.#lastMs, nowMs + latencyMs);
+    if (!late) this.#lastMs = atMs;
+    this.#clock.after(atMs - nowMs, arrive);
+  }
+}
+
+function isGreeting({ frame }: ExchangeRequest): boolean {
+  return frame.case !== 'batch';
+}
+
+function isHandshake({ frame }: ExchangeResponse): boolean {
+  return frame.case !== 'answers';
+}
