@@ -37,7 +37,8 @@ export interface CallSpec<Input extends DescMessage, Output extends DescMessage>
 /** Fields that every response of the contract has. */
 interface ResponseFields {
   success: boolean;
-  errorMessage: string;
+  /** Left alone in the answer of a call that succeeded: it may tell of a migration that failed. */
+  errorMessage?: string;
   errorCode?: Failure['errorCode'];
   replicaCount?: number;
 }
@@ -52,7 +53,7 @@ export function callHandler<Input extends DescMessage, Output extends DescMessag
     try {
       mode = errorMode(context, parts.errors);
       const fields = await run(request, callContext(parts, context));
-      return respond(output, { ...echo(request), ...fields }, { success: true, errorMessage: '' });
+      return respond(output, { ...echo(request), ...fields }, { success: true });
     } catch (error) {
       const failure = failureOf(error, rpc, parts.log, parts.random);
       const { message, errorCode, replicaCount } = failure;

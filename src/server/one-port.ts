@@ -38,6 +38,8 @@ export class OnePort {
   readonly #http1: Http1Server;
   readonly #http2: Http2Server;
   readonly #sockets = new Set<Socket>();
+  /** Connections that have not told their protocol yet: idle ones, which neither server knows of. */
+  readonly #unsniffed = new Set<Socket>();
   readonly #sessions = new Set<ServerHttp2Session>();
   #draining = false;
 
@@ -66,6 +68,9 @@ export class OnePort {
     this.#http2.on('session', (session) => this.#trackSession(session));
     this.#port = createNetServer({ noDelay: true, pauseOnConnect: false }, (socket) => void this.#admit(socket));
     this.#port.maxConnections = limits.connectionsMax;
+    // A server that is given its connections never listens itself: without this it would neither keep its time limits
+    // nor know which of its connections are idle.
+    this.#http1.emit('listening');
     // A bad request line ends its own connection only.
     this.#http1.on('clientError', (_error, socket) => socket.destroy());
     this.#http2.on('sessionError', () => {});
@@ -90,6 +95,7 @@ export class OnePort {
     this.#port.close();
     this.#http1.closeIdleConnections();
     for (const session of this.#sessions) session.close();
+    for (const socket of this.#unsniffed) socket.destroy();
     const timer = setTimeout(() => {
       for (const socket of this.#sockets) socket.destroy();
     }, withinMs);
@@ -97,13 +103,17 @@ export class OnePort {
     await closed;
     clearTimeout(timer);
     clearInterval(idle);
+    this.#http1.close();
   }
 
   async #admit(socket: Socket): Promise<void> {
     this.#sockets.add(socket);
     socket.on('close', () => this.#sockets.delete(socket));
     socket.on('error', () => socket.destroy());
-    switch (await sniffProtocol(socket, this.#limits.silenceMs)) {
+    this.#unsniffed.add(socket);
+    const protocol = await sniffProtocol(socket, this.#limits.silenceMs);
+    this.#unsniffed.delete(socket);
+    switch (protocol) {
       case 'http2':
         this.#http2.emit('connection', socket);
         return;

@@ -43,7 +43,7 @@ describe('a sealed key', () => {
     });
   });
 
-  it('is valid for 24 h, and also when its coordinator's clock was ahead', () => {
+  it("is valid for 24 h, and also when its coordinator's clock was ahead", () => {
     expect(open(sealed, { nowMs: NOW + IDEMPOTENCY_WINDOW_MS }).kind).toBe('valid');
     expect(open(sealed, { nowMs: NOW + IDEMPOTENCY_WINDOW_MS + 1 }).kind).toBe('expired');
     expect(open(sealed, { nowMs: NOW - 60_000 }).kind).toBe('valid');

@@ -5,13 +5,6 @@ import { build } from 'esbuild';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
-/**
- * Bundles test/sim/main.ts with the sources it runs into one program.
- * @param {string} folder where the program is written
- * @param {{ file: string, from: string, to: string } | undefined} [mutation] a deliberate change to one source: `from` must stand
- *   there exactly once
- * @returns {Promise<string>} the program's path
- */
 export async function bundleSimulation(folder, mutation) {
   const outfile = join(folder, 'simulation.mjs');
   await build({
@@ -30,17 +23,23 @@ export async function bundleSimulation(folder, mutation) {
   return outfile;
 }
 
-function mutate({ file, from, to }) {
+function mutate({ file, edits }) {
   return {
     name: 'mutation',
     setup(bundle) {
       bundle.onLoad({ filter: /\.ts$/ }, async ({ path }) => {
         if (path !== join(ROOT, file)) return undefined;
         const source = await readFile(path, 'utf8');
-        const parts = source.split(from);
-        if (parts.length !== 2) throw new Error(`${file} holds the text to change ${parts.length - 1} times`);
-        return { contents: parts.join(to), loader: 'ts' };
+        return { contents: edits.reduce(applyEdit(file), source), loader: 'ts' };
       });
     },
+  };
+}
+
+function applyEdit(file) {
+  return (source, [from, to]) => {
+    const parts = source.split(from);
+    if (parts.length !== 2) throw new Error(`${file} holds ${JSON.stringify(from)} ${parts.length - 1} times`);
+    return parts.join(to);
   };
 }

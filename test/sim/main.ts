@@ -1,25 +1,26 @@
 import { describeEntry } from './history.js';
 import { runSeed, type SeedReport } from './run-seed.js';
 
-const USAGE = `usage: npm run sim -- [--seeds N] [--from S] | --seed S
+const USAGE = `usage: npm run sim -- [--seeds N] [--from S] [--operations N] | --seed S [--operations N]
 
   --seeds N  how many seeds to run (default 200)
   --from S   the first of them (default 1)
   --seed S   replays one seed and prints its faults and its history
+  --operations N  of each seed (default 200)
 
 Exits with 1 and the seed when a check fails.
 `;
 
 async function main(args: readonly string[]): Promise<number> {
-  const { seed, seeds, from } = parse(args);
-  if (seed !== undefined) return replay(seed);
+  const { seed, seeds, from, operations: perSeed } = parse(args);
+  if (seed !== undefined) return replay(seed, perSeed);
   // Stacks of expected failures would cost a tenth of the run; a replay has them.
   Error.stackTraceLimit = 0;
   const injected = new Map<string, number>();
-  const startedMs = process.cpuUsage();
+  const started = process.cpuUsage();
   let [operations, virtualMs] = [0, 0];
   for (let current = from; current < from + seeds; current++) {
-    const report = await runSeed(current);
+    const report = await runSeed(current, perSeed);
     operations += report.history.length;
     virtualMs += report.virtualMs;
     for (const [name, count] of report.injected) injected.set(name, (injected.get(name) ?? 0) + count);
@@ -29,7 +30,7 @@ async function main(args: readonly string[]): Promise<number> {
       return 1;
     }
   }
-  const { user, system } = process.cpuUsage(startedMs);
+  const { user, system } = process.cpuUsage(started);
   const perSecond = seeds / ((user + system) / 1e6);
   const faults = [...injected].sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, count]) => `${count} ${name}`);
   process.stdout.write(
@@ -39,8 +40,8 @@ async function main(args: readonly string[]): Promise<number> {
   return 0;
 }
 
-async function replay(seed: number): Promise<number> {
-  const report = await runSeed(seed);
+async function replay(seed: number, operations: number): Promise<number> {
+  const report = await runSeed(seed, operations);
   process.stdout.write(`faults of seed ${seed}:\n${report.faults.join('\n')}\n\noperations:\n`);
   for (const entry of report.history) process.stdout.write(`${describeEntry(entry)}\n`);
   printViolations(report);
@@ -52,21 +53,29 @@ function printViolations({ seed, violations }: SeedReport): void {
   process.stdout.write(`seed ${seed}: ${verdict.join(`\nseed ${seed}: `)}\n`);
 }
 
-function parse(args: readonly string[]): {
+interface Arguments {
   readonly seed: number | undefined;
   readonly seeds: number;
   readonly from: number;
-} {
+  readonly operations: number;
+}
+
+function parse(args: readonly string[]): Arguments {
   const values = new Map<string, number>();
   for (let i = 0; i < args.length; i += 2) {
     const [name = '', text = ''] = args.slice(i, i + 2);
-    if (!['--seed', '--seeds', '--from'].includes(name) || !/^\d{1,9}$/.test(text)) {
+    if (!['--seed', '--seeds', '--from', '--operations'].includes(name) || !/^\d{1,9}$/.test(text)) {
       process.stderr.write(USAGE);
       process.exit(2);
     }
     values.set(name, Number(text));
   }
-  return { seed: values.get('--seed'), seeds: values.get('--seeds') ?? 200, from: values.get('--from') ?? 1 };
+  return {
+    seed: values.get('--seed'),
+    seeds: values.get('--seeds') ?? 200,
+    from: values.get('--from') ?? 1,
+    operations: values.get('--operations') ?? 200,
+  };
 }
 
 process.exitCode = await main(process.argv.slice(2));

@@ -11,6 +11,8 @@ import { SimWorld, TENANT, VIRTUAL_NODES } from './sim-world.js';
 
 const CLIENTS = 5;
 const KEYS = ['x', 'y'];
+/** Never written: absent is an answer, too. */
+const NEVER_WRITTEN = 'never';
 /** What was under way ends within this; then everything has to answer again within the other, backoffs and dead peers over. */
 const QUIET_MIN_MS = 1000;
 const RECOVERY_MAX_MS = 12_000;
@@ -82,7 +84,7 @@ async function recordAddresses(world: SimWorld): Promise<void> {
 async function readAll(world: SimWorld): Promise<HistoryEntry[]> {
   const reader = new SimClient('end', world, KEYS, new Map());
   for (const level of ['quorum', 'all'] as const) {
-    for (const key of KEYS) {
+    for (const key of [...KEYS, NEVER_WRITTEN]) {
       for (const coordinator of world.coordinators) await world.clock.settle(reader.read(key, level, coordinator));
     }
   }
@@ -96,7 +98,7 @@ async function readAll(world: SimWorld): Promise<HistoryEntry[]> {
 function violationsOf(world: SimWorld, history: readonly HistoryEntry[]): string[] {
   const operations = registerOperations(history);
   const violations: string[] = [];
-  for (const key of KEYS) {
+  for (const key of [...KEYS, NEVER_WRITTEN]) {
     const violation = violationOf(operations.filter((operation) => operation.key === key));
     if (violation !== undefined) violations.push(`${key} is not linearizable: ${violation}`);
   }

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { QuorateError } from '../../src/domain/errors.js';
 import type { CallContext, CoordinatorServices, WriteOutcome } from '../../src/services/coordinator-services.js';
 import type { HistoryEntry, Outcome } from './history.js';
@@ -11,6 +12,7 @@ const ATTEMPTS_MAX = 4;
 
 /** Making a signal costs more than all else of an attempt. */
 const NEVER = new AbortController().signal;
+setMaxListeners(0, NEVER);
 
 type Attempt<Result> =
   | { readonly kind: 'ok'; readonly result: Result }
@@ -117,13 +119,13 @@ export class SimClient {
       return result;
     };
     const tries = choice.integer(1, ATTEMPTS_MAX);
-    let twin: Promise<unknown> = Promise.resolve();
+    const twins: Promise<unknown>[] = [];
     for (let i = 0; i < tries && !attempts.some(({ kind }) => kind === 'ok'); i++) {
-      if (choice.chance(0.2)) twin = attempt();
+      if (choice.chance(0.2)) twins.push(attempt());
       await attempt();
       if (i + 1 < tries) await this.#sleep(choice.between(0, 100));
     }
-    await twin;
+    await Promise.all(twins);
     const outcome = outcomeOf(attempts);
     const { key, level, value } = plan;
     this.#record({ kind: 'write', key, level, value, invokedMs, outcome, note: `keyed: ${notes.join(', ')}` });
@@ -247,5 +249,7 @@ function absentIsAnAnswer(error: unknown): undefined {
 
 function noteOf(attempt: Attempt<unknown>): string {
   if (attempt.kind === 'ok') return '';
-  return attempt.kind === 'failed' ? `: ${attempt.error.kind}` : `: ${attempt.kind}`;
+  if (attempt.kind !== 'failed') return `: ${attempt.kind}`;
+  const { kind, message, outcomeUnknown } = attempt.error;
+  return `: ${kind}${outcomeUnknown ? ', unknown' : ''}, ${message}`;
 }

@@ -7,6 +7,7 @@ import { SimCoordinator } from './sim-coordinator.js';
 import { SimNode } from './sim-node.js';
 
 export const VIRTUAL_NODES = 4;
+const SLOW_MAX_MS = 150;
 export const TENANT = 'demo';
 
 /** What the network and the stores do at the moment; faults change it. */
@@ -23,6 +24,10 @@ export interface Weather {
   storeAnswerLost: number;
   /** "from>to" of what nothing gets through. */
   readonly cuts: Set<string>;
+  /** Processes that everything takes long to and from. */
+  readonly slow: Set<string>;
+  /** The process whose next frames, after so many, reach one peer only, as it crashes in the middle of sending. */
+  trap: { readonly name: string; framesLeft: number; readonly spring: () => void } | undefined;
 }
 
 /** A whole cluster on one virtual clock, from one seed. */
@@ -45,8 +50,11 @@ export class SimWorld {
     const random = seededRandom(seed ^ 0x5eed);
     this.metadata = new MemoryMetadata(random, () => clock.wallMs());
     this.network = new VirtualNetwork(clock, {
-      latencyMs: () => choice.between(weather.latencyMinMs, weather.latencyMaxMs),
-      fate: () => this.#fate(),
+      latencyMs: (from, to) => {
+        const far = weather.slow.has(from) || weather.slow.has(to);
+        return choice.between(weather.latencyMinMs, far ? SLOW_MAX_MS : weather.latencyMaxMs);
+      },
+      fate: (from) => this.#fate(from),
       cut: (from, to) => weather.cuts.has(`${from}>${to}`),
     });
     const store = {
@@ -115,8 +123,12 @@ export class SimWorld {
     node.crash(0);
   }
 
-  #fate(): Fate {
-    const { dropped, doubled, overtaken } = this.weather;
+  #fate(from: string): Fate {
+    const { dropped, doubled, overtaken, trap } = this.weather;
+    if (trap?.name === from) {
+      if (trap.framesLeft-- === 0) this.clock.after(0, trap.spring);
+      return trap.framesLeft < -1 ? 'dropped' : 'delivered';
+    }
     if (dropped + doubled + overtaken === 0) return 'delivered';
     const drawn = this.choice.fraction();
     if (drawn < dropped) return 'dropped';
@@ -138,5 +150,7 @@ export function fairWeather(): Weather {
     storeRequestLost: 0,
     storeAnswerLost: 0,
     cuts: new Set(),
+    slow: new Set(),
+    trap: undefined,
   };
 }

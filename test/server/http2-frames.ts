@@ -1,0 +1,19 @@
+/** What a client of HTTP/2 with prior knowledge sends first (RFC 9113, section 3.4). */
+export const PREFACE = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n');
+
+/** A frame on the connection itself, stream 0 (RFC 9113, section 4.1). */
+function frame(type: number, flags: number, payload: Buffer): Buffer {
+  const header = Buffer.alloc(9);
+  header.writeUIntBE(payload.length, 0, 3);
+  header[3] = type;
+  header[4] = flags;
+  return Buffer.concat([header, payload]);
+}
+
+const OPAQUE = Buffer.from('one port');
+const ACKNOWLEDGED = 0x1;
+
+export const SETTINGS = frame(0x4, 0, Buffer.alloc(0));
+export const PING = frame(0x6, 0, OPAQUE);
+/** The answer that every HTTP/2 server owes to `PING`. */
+export const PING_ACKNOWLEDGED = frame(0x6, ACKNOWLEDGED, OPAQUE);

@@ -1,0 +1,152 @@
+import type { Mutation } from './bundle.js';
+
+export interface DeliberateBug extends Mutation {
+  readonly name: string;
+  /** The simulation finds it within so many seeds, from 1 on. */
+  readonly seedsMax: number;
+}
+
+/** What goes wrong without each clause of the protocol; every one is found, or the simulation is blind to that clause. */
+export const DELIBERATE_BUGS: readonly DeliberateBug[] = [
+  {
+    name: 'no asking',
+    seedsMax: 100,
+    file: 'src/services/replicated-write.ts',
+    edits: [
+      [
+        'const toldUs = await this.#ask(target, level, context);',
+        'const toldUs = 0 * (await this.#ask(target, level, context));',
+      ],
+    ],
+  },
+  {
+    name: 'asking one replica only',
+    seedsMax: 1000,
+    file: 'src/domain/level.ts',
+    edits: [
+      [
+        "return level === 'one' ? Math.min(1, size) : majority(size);",
+        'return level.length > 0 ? Math.min(1, size) : 0;',
+      ],
+    ],
+  },
+  {
+    name: 're-sending with a new dot when passed',
+    seedsMax: 300,
+    file: 'src/services/replicated-write.ts',
+    edits: [
+      ['let mayHaveReached = false;', 'let mayHaveReached = false;\n    let passed = false;'],
+      [
+        'else tally.acknowledge(nodeId, result.clock);',
+        "else {\n              passed ||= result.kind === 'passed';\n              tally.acknowledge(nodeId, result.clock);\n            }",
+      ],
+      [
+        "if (tally.outcome === 'reached') return { clock: tally.clock, replicaCount: tally.replicaCount };",
+        `if (tally.outcome === 'reached' && passed) {
+        return this.send(target, await this.takeDot(target, level, context), value, level, context);
+      }
+      if (tally.outcome === 'reached') return { clock: tally.clock, replicaCount: tally.replicaCount };`,
+      ],
+    ],
+  },
+  {
+    name: 'no write-back',
+    seedsMax: 2000,
+    file: 'src/domain/read-tally.ts',
+    edits: [["if (held.outcome === 'reached') return { kind: 'found', record };", "return { kind: 'found', record };"]],
+  },
+  {
+    name: 'a write-back that ignores a newer version',
+    seedsMax: 50,
+    file: 'src/storage-node/record-store.ts',
+    edits: [
+      [
+        'stored === undefined ? incoming.record : mergeRecords(stored.record, incoming.record);',
+        'stored === undefined || stored ? incoming.record : mergeRecords(stored, incoming.record);',
+      ],
+    ],
+  },
+  {
+    name: 'reads of unflushed data',
+    seedsMax: 800,
+    file: 'src/storage-node/record-store.ts',
+    edits: [
+      [
+        "return unflushed.commit.flushed.then(() => ({ kind: 'record', record }));",
+        "return { kind: 'record', record };",
+      ],
+    ],
+  },
+  {
+    name: 'acknowledging before the flush',
+    seedsMax: 150,
+    file: 'src/storage-node/record-store.ts',
+    edits: [['    return commit.flushed.then(() => result);\n  }', '    return result;\n  }']],
+  },
+  {
+    name: 'a greatest timestamp that a restart forgets',
+    seedsMax: 400,
+    file: 'src/storage-node/node-meta.ts',
+    edits: [["greatestTimestampUs: readNumber(engine, 'greatest'),", 'greatestTimestampUs: 0,']],
+  },
+  {
+    name: 'an ignored incarnation',
+    seedsMax: 1000,
+    file: 'src/compose/assemble-coordinator.ts',
+    edits: [
+      [
+        'const incarnation = await stores.coordinators.raiseIncarnation(coordinatorId, parts.advertisedAddress);',
+        'const incarnation = 1;',
+      ],
+    ],
+  },
+  {
+    name: 'absent counted as failure',
+    seedsMax: 5,
+    file: 'src/services/read-round.ts',
+    edits: [
+      [
+        "      if (result.kind === 'read') {\n        this.#tally.answer(nodeId, result.reading);",
+        "      if (result.kind === 'read' && result.reading.kind !== 'absent') {\n        this.#tally.answer(nodeId, result.reading);",
+      ],
+      [
+        '        this.#parts.shortfall.add(nodeId, result);\n        this.#askAnother();',
+        '        this.#askAnother();',
+      ],
+    ],
+  },
+  {
+    name: 'a take-over with a new dot',
+    seedsMax: 50,
+    file: 'src/services/keyed-writes.ts',
+    edits: [
+      [
+        "if (taken !== undefined) return { kind: 'lease', dot: taken, first: false };",
+        "if (taken !== undefined) return { kind: 'lease', dot, first: false };",
+      ],
+    ],
+  },
+  {
+    name: 'a reservation after the write',
+    seedsMax: 20,
+    file: 'src/services/keyed-writes.ts',
+    edits: [
+      ['    return this.#claim(attempt, dot);', "    return { kind: 'lease', dot, first: true };"],
+      [
+        '      const answer = { ...acknowledged, level };',
+        '      await this.#claim(attempt, lease.dot);\n      const answer = { ...acknowledged, level };',
+      ],
+    ],
+  },
+  {
+    name: 'a failed attempt that drops its row',
+    seedsMax: 100,
+    file: 'src/services/keyed-writes.ts',
+    edits: [
+      [
+        'const nothingSent = lease.first && error instanceof QuorateError && !error.outcomeUnknown;',
+        'const nothingSent = lease !== undefined && error !== undefined;',
+      ],
+    ],
+  },
+];

@@ -1,0 +1,153 @@
+import type { FaultKind } from './fault-kind.js';
+
+/** What happens to the network, disks, clocks and the metadata store. */
+export const SURROUNDING_FAULTS: readonly FaultKind[] = [
+  {
+    name: 'partition',
+    inject: (world) => {
+      const everybody = [...world.nodes, ...world.coordinators].map(({ process }) => process.name);
+      const side = everybody.filter(() => world.choice.chance(0.4));
+      const others = everybody.filter((name) => !side.includes(name));
+      const oneWay = world.choice.chance(0.4);
+      const cuts = side.flatMap((one) =>
+        others.flatMap((other) => (oneWay ? [`${one}>${other}`] : [`${one}>${other}`, `${other}>${one}`])),
+      );
+      for (const cut of cuts) world.weather.cuts.add(cut);
+      const undo = () => {
+        for (const cut of cuts) world.weather.cuts.delete(cut);
+      };
+      return { what: `${oneWay ? 'one-way ' : ''}partition of ${side.join(',')} from ${others.join(',')}`, undo };
+    },
+  },
+  {
+    name: 'message_loss',
+    inject: ({ weather, choice }) => {
+      weather.dropped = choice.between(0.02, 0.3);
+      return {
+        what: `messages are lost (${weather.dropped.toFixed(2)})`,
+        undo: () => {
+          weather.dropped = 0;
+        },
+      };
+    },
+  },
+  {
+    name: 'message_doubling',
+    inject: ({ weather, choice }) => {
+      weather.doubled = choice.between(0.05, 0.4);
+      return {
+        what: `messages are doubled (${weather.doubled.toFixed(2)})`,
+        undo: () => {
+          weather.doubled = 0;
+        },
+      };
+    },
+  },
+  {
+    name: 'message_reordering',
+    inject: ({ weather, choice }) => {
+      weather.overtaken = choice.between(0.05, 0.5);
+      return {
+        what: `messages overtake each other (${weather.overtaken.toFixed(2)})`,
+        undo: () => {
+          weather.overtaken = 0;
+        },
+      };
+    },
+  },
+  {
+    name: 'slow_network',
+    inject: ({ weather, choice }) => {
+      weather.latencyMaxMs = choice.between(5, 400);
+      return {
+        what: `latency up to ${weather.latencyMaxMs.toFixed(0)} ms`,
+        undo: () => {
+          weather.latencyMaxMs = 0.6;
+        },
+      };
+    },
+  },
+  {
+    name: 'slow_node',
+    inject: ({ weather, choice, nodes }) => {
+      const { nodeId } = choice.oneOf(nodes);
+      weather.slow.add(nodeId);
+      return { what: `storage node ${nodeId} is slow to reach`, undo: () => void weather.slow.delete(nodeId) };
+    },
+  },
+  {
+    name: 'slow_disk',
+    inject: ({ weather, choice }) => {
+      weather.flushMaxMs = choice.between(10, 600);
+      return {
+        what: `flushes take up to ${weather.flushMaxMs.toFixed(0)} ms`,
+        undo: () => {
+          weather.flushMaxMs = 2;
+        },
+      };
+    },
+  },
+  {
+    name: 'full_disk',
+    inject: (world) => {
+      const { disk, nodeId } = world.choice.oneOf(world.nodes);
+      disk.full = true;
+      const undo = () => {
+        disk.full = false;
+        const node = world.nodes.find((one) => one.nodeId === nodeId);
+        if (node?.process.alive === false) void node.start();
+      };
+      return { what: `the disk of storage node ${nodeId} is full`, undo };
+    },
+  },
+  {
+    name: 'clock_jump',
+    inject: (world) => {
+      const part = world.choice.oneOf([...world.nodes, ...world.coordinators, ...world.coordinators]);
+      // Some within what a coordinator may be off, some beyond: it then takes no writes, once it knows.
+      const skewMs = world.choice.between(-1, 1) * world.choice.oneOf([50, 2000, 200_000, 500_000, 3_000_000]);
+      const beforeMs = part.skewMs;
+      part.jumpClock(skewMs);
+      const what = `the clock of ${part.process.name} is off by ${skewMs.toFixed(0)} ms`;
+      // Once back, its clock is behind what it wrote meanwhile.
+      return world.choice.chance(0.6) ? { what, undo: () => part.jumpClock(beforeMs) } : { what };
+    },
+  },
+  {
+    name: 'clocks_behind',
+    inject: ({ choice, coordinators }) => {
+      // What is written meanwhile lies ahead of every clock afterwards: dots then follow what storage nodes tell.
+      for (const coordinator of coordinators) coordinator.jumpClock(250_000);
+      const undo = () => {
+        for (const coordinator of coordinators) coordinator.jumpClock(0);
+      };
+      return { what: 'all coordinators are ahead for a moment', undo, forMs: choice.between(20, 100) };
+    },
+  },
+  {
+    name: 'store_away',
+    inject: ({ weather }) => {
+      weather.storeDown = true;
+      return {
+        what: 'the metadata store is away',
+        undo: () => {
+          weather.storeDown = false;
+        },
+      };
+    },
+  },
+  {
+    name: 'store_lossy',
+    inject: ({ weather, choice }) => {
+      weather.storeRequestLost = choice.between(0, 0.3);
+      weather.storeAnswerLost = choice.between(0, 0.4);
+      weather.storeLatencyMaxMs = choice.between(1, 200);
+      const undo = () => {
+        weather.storeRequestLost = 0;
+        weather.storeAnswerLost = 0;
+        weather.storeLatencyMaxMs = 1;
+      };
+      return { what: 'the metadata store is slow and loses statements and answers', undo };
+    },
+  },
+];
