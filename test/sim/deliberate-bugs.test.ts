@@ -21,7 +21,8 @@ describe('the simulation finds', () => {
     '%s, within %d seeds',
     async (_name, seedsMax, bug) => {
       const program = await bundleSimulation(folder, bug);
-      const outcome = await run(process.execPath, [program, '--seeds', String(seedsMax)]).then(
+      const faults = bug.faults === undefined ? [] : ['--faults', bug.faults];
+      const outcome = await run(process.execPath, [program, '--seeds', String(seedsMax), ...faults]).then(
         () => ({ code: 0, stdout: 'nothing was found' }),
         (error: { code: number; stdout: string }) => error,
       );

@@ -15,12 +15,14 @@ export class Faults {
   readonly #calmMaxMs: number;
   #stopped = false;
 
-  constructor(world: SimWorld) {
+  /** @param only the kinds to draw from; empty means all */
+  constructor(world: SimWorld, only: readonly string[]) {
     this.#world = world;
     // Few kinds at once go deeper than all of them together (Groce et al., "Swarm Testing", 2012).
     const share = world.choice.between(0.15, 0.8);
-    this.#calmMaxMs = world.choice.oneOf([100, 300, 800]);
-    this.#kinds = [...PROCESS_FAULTS, ...SURROUNDING_FAULTS].filter(() => world.choice.chance(share));
+    this.#calmMaxMs = world.choice.oneOf([20, 100, 300, 800]);
+    const kinds = [...PROCESS_FAULTS, ...SURROUNDING_FAULTS];
+    this.#kinds = kinds.filter(({ name }) => (only.length > 0 ? only.includes(name) : world.choice.chance(share)));
   }
 
   start(): void {
@@ -61,6 +63,6 @@ export class Faults {
       this.log.push(`${clock.monotonicMs().toFixed(2).padStart(10)}  over: ${fault.what}`);
     };
     this.#undo.add(once);
-    clock.after(fault.forMs ?? choice.between(20, 1000), once);
+    clock.after(fault.forMs ?? (choice.chance(0.5) ? choice.between(1, 40) : choice.between(20, 1000)), once);
   }
 }

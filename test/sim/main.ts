@@ -1,26 +1,34 @@
 import { describeEntry } from './history.js';
-import { runSeed, type SeedReport } from './run-seed.js';
+import { runSeed, type SeedOptions, type SeedReport } from './run-seed.js';
 
-const USAGE = `usage: npm run sim -- [--seeds N] [--from S] [--operations N] | --seed S [--operations N]
+const USAGE = `usage: npm run sim -- [--seeds N] [--from S] [--operations N] [--faults KINDS]
+       npm run sim -- --seed S [--operations N] [--faults KINDS]
 
-  --seeds N  how many seeds to run (default 200)
-  --from S   the first of them (default 1)
-  --seed S   replays one seed and prints its faults and its history
+  --seeds N       how many seeds to run (default 200)
+  --from S        the first of them (default 1)
+  --seed S        replays one seed and prints its faults and its history
   --operations N  of each seed (default 200)
+  --faults KINDS  only these kinds of faults, comma-separated (default: a few of all, drawn by the seed)
 
 Exits with 1 and the seed when a check fails.
 `;
 
+interface Arguments extends SeedOptions {
+  readonly seed: number | undefined;
+  readonly seeds: number;
+  readonly from: number;
+}
+
 async function main(args: readonly string[]): Promise<number> {
-  const { seed, seeds, from, operations: perSeed } = parse(args);
-  if (seed !== undefined) return replay(seed, perSeed);
+  const { seed, seeds, from, ...options } = parse(args);
+  if (seed !== undefined) return replay(seed, options);
   // Stacks of expected failures would cost a tenth of the run; a replay has them.
   Error.stackTraceLimit = 0;
   const injected = new Map<string, number>();
   const started = process.cpuUsage();
   let [operations, virtualMs] = [0, 0];
   for (let current = from; current < from + seeds; current++) {
-    const report = await runSeed(current, perSeed);
+    const report = await runSeed(current, options);
     operations += report.history.length;
     virtualMs += report.virtualMs;
     for (const [name, count] of report.injected) injected.set(name, (injected.get(name) ?? 0) + count);
@@ -40,8 +48,8 @@ async function main(args: readonly string[]): Promise<number> {
   return 0;
 }
 
-async function replay(seed: number, operations: number): Promise<number> {
-  const report = await runSeed(seed, operations);
+async function replay(seed: number, options: SeedOptions): Promise<number> {
+  const report = await runSeed(seed, options);
   process.stdout.write(`faults of seed ${seed}:\n${report.faults.join('\n')}\n\noperations:\n`);
   for (const entry of report.history) process.stdout.write(`${describeEntry(entry)}\n`);
   printViolations(report);
@@ -53,28 +61,25 @@ function printViolations({ seed, violations }: SeedReport): void {
   process.stdout.write(`seed ${seed}: ${verdict.join(`\nseed ${seed}: `)}\n`);
 }
 
-interface Arguments {
-  readonly seed: number | undefined;
-  readonly seeds: number;
-  readonly from: number;
-  readonly operations: number;
-}
-
 function parse(args: readonly string[]): Arguments {
   const values = new Map<string, number>();
+  let faults: readonly string[] = [];
   for (let i = 0; i < args.length; i += 2) {
     const [name = '', text = ''] = args.slice(i, i + 2);
-    if (!['--seed', '--seeds', '--from', '--operations'].includes(name) || !/^\d{1,9}$/.test(text)) {
+    if (name === '--faults' && text !== '') faults = text.split(',');
+    else if (['--seed', '--seeds', '--from', '--operations'].includes(name) && /^\d{1,9}$/.test(text))
+      values.set(name, Number(text));
+    else {
       process.stderr.write(USAGE);
       process.exit(2);
     }
-    values.set(name, Number(text));
   }
   return {
     seed: values.get('--seed'),
     seeds: values.get('--seeds') ?? 200,
     from: values.get('--from') ?? 1,
     operations: values.get('--operations') ?? 200,
+    faults,
   };
 }
 

@@ -30,11 +30,20 @@ export interface SeedReport {
   readonly virtualMs: number;
 }
 
+export interface SeedOptions {
+  readonly operations?: number;
+  /** The kinds of faults; empty means all. */
+  readonly faults?: readonly string[];
+}
+
 /** Runs one schedule: a workload under faults, then quiet, then every check. The same seed gives the same report. */
-export async function runSeed(seed: number, operations = 200): Promise<SeedReport> {
+export async function runSeed(
+  seed: number,
+  { operations = 200, faults: only = [] }: SeedOptions = {},
+): Promise<SeedReport> {
   const world = new SimWorld(seed);
   await world.begin();
-  const faults = new Faults(world);
+  const faults = new Faults(world, only);
   const used: UsedKeys = new Map();
   const clients = Array.from({ length: CLIENTS }, (_, i) => new SimClient(`c${i + 1}`, world, KEYS, used));
   faults.start();
