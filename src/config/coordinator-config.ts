@@ -48,13 +48,14 @@ export interface CoordinatorConfig {
 
 const DEFAULT_ALIASES = SETTINGS.aliases.byDefault;
 const REQUEST_TIMEOUT_MAX_MS = 30_000;
+const DEFAULT_LISTEN = { host: '127.0.0.1', port: 7400 };
 const DURATION = { min: 1, max: 600_000 };
 
 /** @throws ConfigError */
 export function coordinatorConfig(flags: Flags, environment: Environment, migrates: boolean): CoordinatorConfig {
   const reader = new SettingReader(flags, environment);
-  const listen = readHostPort(reader, SETTINGS.listen, { host: '127.0.0.1', port: 7400 });
-  const advertise = readHostPort(reader, SETTINGS.advertise, listen);
+  const listen = readHostPort(reader, SETTINGS.listen, DEFAULT_LISTEN);
+  const advertise = readHostPort(reader, SETTINGS.advertise, listen ?? DEFAULT_LISTEN);
   const ms = (setting: (typeof SETTINGS)[keyof typeof SETTINGS], max = DURATION.max) =>
     readCount(reader, setting, Number(setting.byDefault), { ...DURATION, max });
   return reader.finish({

@@ -27,10 +27,15 @@ export interface Tenant {
   readonly updatedAt: number;
 }
 
-/** What the metadata store holds at one epoch, read in one statement's view. */
-export interface TopologyState {
-  /** The version of the topology: raised by every change of nodes or of a replication factor. */
+export interface TopologyVersion {
+  /** Raised by every change of nodes or of a replication factor. */
   readonly epoch: number;
+  /** Raised by every new tenant. */
+  readonly nextTenantNumber: number;
+}
+
+/** What the metadata store holds, read in one transaction's view. */
+export interface TopologyState extends TopologyVersion {
   readonly nodes: readonly StorageNode[];
   readonly tenants: readonly Tenant[];
 }
@@ -52,7 +57,7 @@ export interface Placement {
   readonly sets: ReplicaSets;
 }
 
-export function snapshotOf(state: TopologyState): TopologySnapshot {
+export function snapshotOf(state: Omit<TopologyState, 'nextTenantNumber'>): TopologySnapshot {
   return {
     epoch: state.epoch,
     ring: buildRing(state.nodes.filter(({ status }) => status === 'active')),

@@ -1,4 +1,4 @@
-import type { Tenant, TopologyState } from '../domain/topology.js';
+import type { Tenant, TopologyState, TopologyVersion } from '../domain/topology.js';
 import type { LockedTopology, TopologyDecision } from '../domain/topology-change.js';
 
 /** The node and tenant that a change is about: the store looks them up under the lock. */
@@ -12,7 +12,13 @@ export interface TopologyStore {
   /** Everything as of one moment. */
   load(): Promise<TopologyState>;
 
-  epoch(): Promise<number>;
+  /** What tells whether anything is new. */
+  version(): Promise<TopologyVersion>;
+
+  /** Tenants from the number on, and the version, as of one moment. */
+  tenantsFrom(
+    tenantNumber: number,
+  ): Promise<{ readonly version: TopologyVersion; readonly tenants: readonly Tenant[] }>;
 
   /** The tenant and the epoch as of one moment: whoever learns of a tenant learns the nodes' epoch with it. */
   findTenant(tenantId: string): Promise<{ readonly epoch: number; readonly tenant: Tenant | undefined }>;

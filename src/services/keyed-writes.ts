@@ -12,12 +12,14 @@ import { type Clock, sleep } from '../ports/clock.js';
 import type { IdempotencyStore } from '../ports/idempotency-store.js';
 import type { Log } from '../ports/log.js';
 import type { CallContext, WriteOutcome } from './coordinator-services.js';
+import { inTime } from './operation-deadline.js';
 import type { KeyTarget } from './replica-plan.js';
 import type { ReplicatedWrite } from './replicated-write.js';
 import { idempotencyConflict } from './sealed-writes.js';
 
 const TWIN_POLL_MIN_MS = 5;
 const TWIN_POLL_MAX_MS = 100;
+const NOTHING_SENT = 'the deadline passed while the metadata store (PostgreSQL) was asked; nothing was written';
 
 export interface KeyedWritesParts {
   readonly store: IdempotencyStore;
@@ -107,7 +109,12 @@ export class KeyedWrites {
 
   async #run(attempt: Attempt): Promise<WriteOutcome> {
     const { idempotencyKey } = attempt;
-    const claim = await this.#ask(attempt);
+    const claiming = this.#ask(attempt);
+    const claim = await inTime(this.#parts.clock, attempt.context, claiming);
+    if (claim === undefined) {
+      this.#abandon(attempt, claiming);
+      throw new QuorateError('deadline_exceeded', NOTHING_SENT);
+    }
     if (claim.kind === 'answered') return { idempotencyKey, ...claim.answer, isDuplicate: true };
     const answer = await this.#send(attempt, claim);
     return { idempotencyKey, ...answer, isDuplicate: false };
@@ -166,15 +173,23 @@ export class KeyedWrites {
       this.#lazily(store.storeAnswer(scope, lease.dot, answer), 'storing the answer of an idempotent write');
       return answer;
     } catch (error) {
-      await this.#giveUp(attempt, lease, error);
+      await this.#giveUp(attempt, lease, !(error instanceof QuorateError) || error.outcomeUnknown);
       throw error;
     }
   }
 
+  /** What the store still answers comes too late; nothing was sent under it. */
+  #abandon(attempt: Attempt, claiming: Promise<Claim>): void {
+    claiming.then(
+      (claim) => (claim.kind === 'lease' ? this.#giveUp(attempt, claim, false) : undefined),
+      () => {},
+    );
+  }
+
   /** After an unknown outcome the row keeps its dot; only a reservation of which nothing was sent goes. */
-  async #giveUp({ scope, owner }: Attempt, lease: Lease, error: unknown): Promise<void> {
+  async #giveUp({ scope, owner }: Attempt, lease: Lease, mayBeSent: boolean): Promise<void> {
     const { store, log } = this.#parts;
-    const nothingSent = lease.first && error instanceof QuorateError && !error.outcomeUnknown;
+    const nothingSent = lease.first && !mayBeSent;
     try {
       await (nothingSent ? store.forget(scope, owner) : store.release(scope, owner));
     } catch (err) {

@@ -12,6 +12,21 @@ export function isOver(clock: Clock, { deadlineMs, deadlineWallMs }: CallContext
   return clock.monotonicMs() >= deadlineMs || clock.wallMs() >= deadlineWallMs + WALL_SLACK_MS;
 }
 
+/** The work's result, or undefined when the request's time is over before: whoever began the work sees to its end. */
+export function inTime<Result>(clock: Clock, context: CallContext, work: Promise<Result>): Promise<Result | undefined> {
+  return new Promise((resolve, reject) => {
+    const timer = clock.after(context.deadlineMs - clock.monotonicMs(), () => resolve(undefined));
+    const settle = (end: () => void) => {
+      timer.cancel();
+      end();
+    };
+    work.then(
+      (result) => settle(() => resolve(result)),
+      (error: unknown) => settle(() => reject(error)),
+    );
+  });
+}
+
 /** A replica operation ends with its own time or the request's, whichever comes first. */
 export function operationDeadline(clock: Clock, context: CallContext, replicaTimeoutMs: number): number {
   return Math.min(context.deadlineMs, clock.monotonicMs() + replicaTimeoutMs);

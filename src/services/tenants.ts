@@ -28,7 +28,7 @@ export class Tenants {
     const tenant = await this.#store.change({ tenantId }, (state) =>
       decideCreateTenant(state, tenantId, replicationFactor),
     );
-    this.#topology.forgetMiss(tenantId);
+    await this.#topology.created(tenantId);
     return tenant;
   }
 

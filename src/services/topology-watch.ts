@@ -25,6 +25,8 @@ export class TopologyWatch {
   readonly #lookups = new Map<string, Promise<Tenant | undefined>>();
   #tenants = new Map<string, Tenant>();
   #snapshot: TopologySnapshot = snapshotOf({ epoch: 0, nodes: [], tenants: [] });
+  /** Tenants below this are known, unless a replication factor has changed since. */
+  #nextTenantNumber = 0;
   #loading: Promise<void> | undefined;
   #queued: Promise<void> | undefined;
 
@@ -58,9 +60,16 @@ export class TopologyWatch {
     return this.#queued;
   }
 
-  /** Loads when the store's epoch is another than the snapshot's. @throws MetadataUnavailableError */
+  /** Loads what is new: everything with a new epoch, else the new tenants. @throws MetadataUnavailableError */
   async poll(): Promise<void> {
-    if ((await this.#store.epoch()) !== this.#snapshot.epoch) await this.refresh();
+    const { epoch, nextTenantNumber } = await this.#store.version();
+    if (epoch !== this.#snapshot.epoch) return this.refresh();
+    if (nextTenantNumber <= this.#nextTenantNumber) return;
+    const { version, tenants } = await this.#store.tenantsFrom(this.#nextTenantNumber);
+    // Whoever learns of a tenant must know the nodes of that epoch: an older ring may miss replicas of its first writes.
+    if (version.epoch !== this.#snapshot.epoch) return this.refresh();
+    for (const tenant of tenants) this.#learn(tenant);
+    this.#nextTenantNumber = Math.max(this.#nextTenantNumber, version.nextTenantNumber);
   }
 
   /** Makes sure that the snapshot is at least of the epoch. @throws MetadataUnavailableError */
@@ -83,9 +92,10 @@ export class TopologyWatch {
     return { snapshot: this.#snapshot, tenant: this.#tenants.get(tenantId) ?? tenant };
   }
 
-  /** The tenant was created here: it is looked up again. */
-  forgetMiss(tenantId: string): void {
+  /** A tenant was created here: it is known before anybody asks for it. Where the store went away meanwhile, the next poll does it. */
+  async created(tenantId: string): Promise<void> {
     this.#misses.delete(tenantId);
+    await this.poll().catch(() => {});
   }
 
   async #load(): Promise<void> {
@@ -97,6 +107,7 @@ export class TopologyWatch {
     const snapshot = changed ? snapshotOf(state) : this.#snapshot;
     this.#tenants = tenants;
     this.#snapshot = { ...snapshot, tenants };
+    this.#nextTenantNumber = state.nextTenantNumber;
     this.#misses.clear();
     if (changed) for (const listener of this.#listeners) listener(this.#snapshot);
   }
@@ -113,14 +124,19 @@ export class TopologyWatch {
 
   async #lookUp(tenantId: string): Promise<Tenant | undefined> {
     const { epoch, tenant } = await this.#store.findTenant(tenantId);
-    // Whoever learns of a tenant must know the nodes of that epoch: an older ring may miss replicas of its first writes.
+    // As above: the nodes of that epoch come first.
     if (epoch > this.#snapshot.epoch) await this.refresh();
     if (tenant === undefined) {
       this.#rememberMiss(tenantId);
       return undefined;
     }
-    if (epoch === this.#snapshot.epoch) this.#tenants.set(tenantId, tenant);
+    if (epoch === this.#snapshot.epoch) this.#learn(tenant);
     return this.#tenants.get(tenantId) ?? tenant;
+  }
+
+  #learn(tenant: Tenant): void {
+    this.#tenants.set(tenant.tenantId, tenant);
+    this.#misses.delete(tenant.tenantId);
   }
 
   #rememberMiss(tenantId: string): void {

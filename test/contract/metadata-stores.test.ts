@@ -114,13 +114,13 @@ describe.each(IMPLEMENTATIONS)('metadata stores %s', (_name, open) => {
     const stop = new AbortController();
     let hints = 0;
     await stores.feed.subscribe(() => hints++, stop.signal);
-    const before = await stores.topology.epoch();
+    const before = await stores.topology.version();
     const seen = hints;
     const migrationId = systemRandom.id();
     expect(await add('a', migrationId)).toEqual({ kind: 'added', migrationId });
-    expect(await stores.topology.epoch()).toBe(before + 1);
+    expect(await stores.topology.version()).toEqual({ ...before, epoch: before.epoch + 1 });
     const state = await stores.topology.load();
-    expect(state.epoch).toBe(before + 1);
+    expect(state.epoch).toBe(before.epoch + 1);
     expect(state.nodes).toEqual([{ ...candidate('a'), status: 'active' }]);
     const migration = await stores.migrations.find(migrationId);
     expect(migration).toMatchObject({
@@ -159,14 +159,19 @@ describe.each(IMPLEMENTATIONS)('metadata stores %s', (_name, open) => {
   });
 
   it('create a tenant once, also when it is asked for many times at once, and number tenants without repeating', async () => {
-    const epoch = await stores.topology.epoch();
+    const { epoch, nextTenantNumber } = await stores.topology.version();
     const results = await Promise.allSettled(Array.from({ length: 10 }, () => create('t1')));
     expect(results.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
     const others = await Promise.all(['t2', 't3', 't4'].map((id) => create(id)));
     const { tenants } = await stores.topology.load();
     expect(new Set(tenants.map(({ number }) => number)).size).toBe(4);
     expect(others.map(({ tenantId }) => tenantId)).toEqual(['t2', 't3', 't4']);
-    expect(await stores.topology.epoch()).toBe(epoch);
+    const version = { epoch, nextTenantNumber: nextTenantNumber + 4 };
+    expect(await stores.topology.version()).toEqual(version);
+    const fresh = await stores.topology.tenantsFrom(nextTenantNumber + 1);
+    expect(fresh.version).toEqual(version);
+    expect(fresh.tenants.map(({ number }) => number).sort()).toEqual([1, 2, 3].map((i) => nextTenantNumber + i));
+    expect((await stores.topology.tenantsFrom(version.nextTenantNumber)).tenants).toEqual([]);
     const found = await stores.topology.findTenant('t1');
     expect(found).toMatchObject({ epoch, tenant: { tenantId: 't1', replicationFactor: 1 } });
     expect(await stores.topology.findTenant('nobody')).toEqual({ epoch, tenant: undefined });
@@ -198,7 +203,7 @@ describe('topology stores in PostgreSQL', () => {
     await coordinators.identity();
     await silentFeed.subscribe(() => expect.fail('a hint'), new AbortController().signal);
     await topology.change({ nodeId: 'a' }, (state) => decideAddNode(state, candidate('a'), systemRandom.id()));
-    expect(await topology.epoch()).toBe(2);
+    expect((await topology.version()).epoch).toBe(2);
     await close();
   });
 

@@ -73,7 +73,8 @@ export function remoteStores(
     },
     topology: {
       load: () => call(() => topology.load()),
-      epoch: () => call(() => topology.epoch()),
+      version: () => call(() => topology.version()),
+      tenantsFrom: (tenantNumber) => call(() => topology.tenantsFrom(tenantNumber)),
       findTenant: (tenantId) => call(() => topology.findTenant(tenantId)),
       change: (subject, decide) => call(() => topology.change(subject, decide)),
     },

@@ -52,12 +52,18 @@ export class MemoryTopologyStore implements TopologyStore {
   }
 
   async load() {
-    const { epoch, nodes, tenants } = this.#metadata;
-    return { epoch, nodes: [...nodes.values()], tenants: [...tenants.values()] };
+    const { epoch, nextTenantNumber, nodes, tenants } = this.#metadata;
+    return { epoch, nextTenantNumber, nodes: [...nodes.values()], tenants: [...tenants.values()] };
   }
 
-  async epoch() {
-    return this.#metadata.epoch;
+  async version() {
+    const { epoch, nextTenantNumber } = this.#metadata;
+    return { epoch, nextTenantNumber };
+  }
+
+  async tenantsFrom(tenantNumber: number) {
+    const tenants = [...this.#metadata.tenants.values()].filter(({ number }) => number >= tenantNumber);
+    return { version: await this.version(), tenants };
   }
 
   async findTenant(tenantId: string) {

@@ -21,9 +21,10 @@ export interface SmallCluster {
 
 export async function smallCluster(nodeIds: readonly string[] = NODE_IDS): Promise<SmallCluster> {
   const clock = new VirtualClock();
-  const store: Pick<TopologyStore, 'load' | 'epoch' | 'findTenant'> = {
+  const store: Pick<TopologyStore, 'load' | 'version' | 'tenantsFrom' | 'findTenant'> = {
     load: async () => cluster.state,
-    epoch: async () => cluster.state.epoch,
+    version: async () => cluster.state,
+    tenantsFrom: async () => ({ version: cluster.state, tenants: cluster.state.tenants }),
     findTenant: async (tenantId) => ({
       epoch: cluster.state.epoch,
       tenant: cluster.state.tenants.find((tenant) => tenant.tenantId === tenantId),
@@ -31,7 +32,7 @@ export async function smallCluster(nodeIds: readonly string[] = NODE_IDS): Promi
   };
   const change = () => Promise.reject(new Error('these tests change no topology through the store'));
   const topology = new TopologyWatch({ ...store, change }, clock);
-  const state = { epoch: 1, nodes: nodeIds.map(member), tenants: [TENANT] };
+  const state = { epoch: 1, nextTenantNumber: 8, nodes: nodeIds.map(member), tenants: [TENANT] };
   const cluster: SmallCluster = { clock, replicas: new ScriptedReplicas(clock, nodeIds), topology, state };
   await topology.refresh();
   return cluster;

@@ -1,6 +1,6 @@
-import { and, desc, eq, placeholder, sql } from 'drizzle-orm';
+import { and, desc, eq, gte, placeholder, sql } from 'drizzle-orm';
 import type { Migration } from '../../domain/migration.js';
-import type { StorageNode, Tenant } from '../../domain/topology.js';
+import type { StorageNode, Tenant, TopologyVersion } from '../../domain/topology.js';
 import type { LockedTopology, TopologyChange, TopologyDecision } from '../../domain/topology-change.js';
 import type { ChangeSubject, TopologyStore } from '../../ports/topology-store.js';
 import type { Database } from './database.js';
@@ -19,14 +19,16 @@ type Transaction = Parameters<Parameters<Database['drizzle']['transaction']>[0]>
 export class PostgresTopologyStore implements TopologyStore {
   readonly #database: Database;
   readonly #notifies: boolean;
-  readonly #epoch: ReturnType<typeof prepareEpoch>;
+  readonly #version: ReturnType<typeof prepareVersion>;
+  readonly #tenantsFrom: ReturnType<typeof prepareTenantsFrom>;
   readonly #findTenant: ReturnType<typeof prepareFindTenant>;
 
   /** @param notifies whether the server has NOTIFY */
   constructor(database: Database, notifies: boolean) {
     this.#database = database;
     this.#notifies = notifies;
-    this.#epoch = prepareEpoch(database);
+    this.#version = prepareVersion(database);
+    this.#tenantsFrom = prepareTenantsFrom(database);
     this.#findTenant = prepareFindTenant(database);
   }
 
@@ -34,19 +36,25 @@ export class PostgresTopologyStore implements TopologyStore {
     return this.#database.run(() =>
       this.#database.drizzle.transaction(
         async (tx) => {
-          const [row] = await tx.select({ epoch: cluster.epoch }).from(cluster);
+          const [row] = await tx.select(VERSION).from(cluster);
           const nodes = await tx.select().from(storageNodes);
           const tenantRows = await tx.select().from(tenants);
-          return { epoch: row?.epoch ?? 0, nodes: nodes.map(nodeOf), tenants: tenantRows.map(tenantOf) };
+          return { ...(row ?? NO_VERSION), nodes: nodes.map(nodeOf), tenants: tenantRows.map(tenantOf) };
         },
         { isolationLevel: 'repeatable read', accessMode: 'read only' },
       ),
     );
   }
 
-  async epoch(): Promise<number> {
-    const [row] = await this.#database.run(() => this.#epoch.execute());
-    return row?.epoch ?? 0;
+  async version(): Promise<TopologyVersion> {
+    const [row] = await this.#database.run(() => this.#version.execute());
+    return row ?? NO_VERSION;
+  }
+
+  async tenantsFrom(tenantNumber: number) {
+    const rows = await this.#database.run(() => this.#tenantsFrom.execute({ tenantNumber }));
+    const version = rows[0]?.version ?? NO_VERSION;
+    return { version, tenants: rows.flatMap(({ tenant }) => (tenant === null ? [] : [tenantOf(tenant)])) };
   }
 
   async findTenant(tenantId: string) {
@@ -126,8 +134,21 @@ async function newestCompleted(
   return row === undefined ? undefined : migrationOf(row);
 }
 
-function prepareEpoch({ drizzle }: Database) {
-  return drizzle.select({ epoch: cluster.epoch }).from(cluster).prepare('quorate_epoch');
+const VERSION = { epoch: cluster.epoch, nextTenantNumber: cluster.nextTenantNumber };
+/** Before the cluster's row is made. */
+const NO_VERSION: TopologyVersion = { epoch: 0, nextTenantNumber: 0 };
+
+function prepareVersion({ drizzle }: Database) {
+  return drizzle.select(VERSION).from(cluster).prepare('quorate_version');
+}
+
+/** One statement, so that version and tenants are of one moment. */
+function prepareTenantsFrom({ drizzle }: Database) {
+  return drizzle
+    .select({ version: VERSION, tenant: tenants })
+    .from(cluster)
+    .leftJoin(tenants, gte(tenants.tenantNumber, placeholder('tenantNumber')))
+    .prepare('quorate_tenants_from');
 }
 
 function prepareFindTenant({ drizzle }: Database) {

@@ -148,12 +148,17 @@ export class BatchedStream {
 
   #refusal(): string | undefined {
     const usable = this.#usable;
-    if (usable !== true) return usable;
+    if (usable !== true && !this.#isFirstAttempt) return usable;
     const overloaded =
       this.#queue.size >= OPERATIONS_MAX ||
       this.#queue.waitingBytes >= WAITING_BYTES_MAX ||
       (this.#state.kind === 'ready' && this.#state.connection.backlogFrames >= BACKLOG_FRAMES_MAX);
     return overloaded ? 'overloaded: too many operations are on their way' : undefined;
+  }
+
+  /** A node that was just added, or a coordinator that just started: operations wait for the handshake, which is on its way. */
+  get #isFirstAttempt(): boolean {
+    return this.#state.kind === 'connecting' && this.#lastReason === '';
   }
 
   #flush(): void {
@@ -230,6 +235,7 @@ export class BatchedStream {
         this.#attempt = 0;
         this.#lastReason = '';
         this.#noteAnswer();
+        this.#flush();
         this.#parts.log.info({ nodeId: this.#node.nodeId }, 'storage node connected');
       }
     }

@@ -1,4 +1,4 @@
-import { createClient } from '@connectrpc/connect';
+import { ConnectError, createClient } from '@connectrpc/connect';
 import { createGrpcTransport, Http2SessionManager } from '@connectrpc/connect-node';
 import { type ExchangeRequest, ReplicaService } from '../../gen/storage/v1/storage_pb.js';
 import type { NodeAddress, ReplicaConnection, ReplicaSink, ReplicaTransport } from '../../ports/replica-transport.js';
@@ -67,6 +67,7 @@ async function deliver(
 function reasonOf(error: unknown): string {
   let innermost = error;
   while (innermost instanceof Error && innermost.cause !== undefined) innermost = innermost.cause;
+  if (innermost instanceof ConnectError) return `its stream broke: ${innermost.rawMessage}`;
   return innermost instanceof Error ? innermost.message : String(innermost);
 }
 

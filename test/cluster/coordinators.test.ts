@@ -1,0 +1,51 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { eventually } from '../support/eventually.js';
+import { ProcessCluster } from '../support/process-cluster.js';
+import { killAll, runQuorate } from '../support/quorate-process.js';
+
+const ONE_SECOND_MS = 1000;
+
+describe('coordinators side by side', () => {
+  let cluster: ProcessCluster;
+
+  beforeEach(async () => {
+    cluster = await ProcessCluster.make();
+  });
+  afterEach(async () => {
+    await cluster.remove();
+    await killAll();
+  });
+
+  it.each(['on', 'off'])('follow each other within a second, with LISTEN %s', async (listen) => {
+    await cluster.startNode('n1');
+    const env = { DATABASE_LISTEN: listen };
+    const [one, other] = await Promise.all([
+      cluster.startCoordinator('c1', [], env),
+      cluster.startCoordinator('c2', [], env),
+    ]);
+    const { nodeId, host, port } = cluster.node('n1');
+    await one.client.addStorageNode({ nodeId, host, port });
+    await eventually(async () => (await other.client.listStorageNodes({})).nodes[0]?.health === 'up', ONE_SECOND_MS);
+    await one.client.createTenant({ tenantId: 't', replicationFactor: 1 });
+    await other.client.writeKeyValue({ tenantId: 't', key: 'k', value: Buffer.from('v') });
+    expect(Buffer.from((await one.client.readKeyValue({ tenantId: 't', key: 'k' })).value).toString()).toBe('v');
+  });
+
+  it('may all start at the same moment on an empty database, with prepared statements and without', async () => {
+    const ids = ['c1', 'c2', 'c3', 'c4'];
+    await Promise.all(
+      ids.map((id, i) => cluster.startCoordinator(id, [], { DATABASE_PREPARE: i % 2 === 0 ? 'on' : 'off' })),
+    );
+    for (const id of ids) {
+      expect((await fetch(`${cluster.coordinator(id).url}/readyz`)).status).toBe(200);
+      expect((await cluster.coordinator(id).client.listStorageNodes({})).nodes).toEqual([]);
+    }
+  });
+
+  it('leave the schema alone with --no-migrate, and start once "quorate migrate" has run', async () => {
+    await expect(cluster.startCoordinator('c1', ['--no-migrate'])).rejects.toThrow('run "quorate migrate"');
+    const migrated = await runQuorate(['migrate'], { env: { DATABASE_URL: cluster.databaseUrl } });
+    expect(migrated).toMatchObject({ code: 0, stdout: 'The schema is up to date.\n' });
+    await cluster.startCoordinator('c1', ['--no-migrate']);
+  });
+});
