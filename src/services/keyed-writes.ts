@@ -139,9 +139,8 @@ export class KeyedWrites {
 
   /** Reserves, or waits for whoever did, or takes over from whoever gave up. */
   async #claim(attempt: Attempt, dot: Dot): Promise<Claim> {
-    const { store, clock, twinWaitMs } = this.#parts;
+    const { store, clock, twinWaitMs, leaseMs } = this.#parts;
     const { scope, fingerprint, owner, context } = attempt;
-    const leaseMs = this.#leaseMs(context);
     const untilMs = Math.min(clock.monotonicMs() + twinWaitMs, context.deadlineMs);
     let known: IdempotencyRecord | undefined;
     for (let pauseMs = TWIN_POLL_MIN_MS; ; pauseMs = Math.min(pauseMs * 2, TWIN_POLL_MAX_MS)) {
@@ -195,11 +194,6 @@ export class KeyedWrites {
     } catch (err) {
       log.warn({ err }, 'an idempotency row stays reserved until its lease is over');
     }
-  }
-
-  /** A lease outlives the request that holds it. */
-  #leaseMs(context: CallContext): number {
-    return Math.max(this.#parts.leaseMs, 2 * (context.deadlineMs - this.#parts.clock.monotonicMs()));
   }
 
   /** A lost answer is rebuilt by the next take-over. */
