@@ -1,4 +1,4 @@
-import { type Token, virtualNodeToken } from './token.js';
+import { type Token, virtualNodeHash } from './token.js';
 
 export interface RingMember {
   readonly nodeId: string;
@@ -32,8 +32,9 @@ export function buildRing(given: readonly RingMember[]): Ring {
   const ownerAt = new Uint32Array(size);
   let filled = 0;
   members.forEach((member, owner) => {
+    const tokenOf = virtualNodeHash(member.nodeId);
     for (let i = 0; i < member.virtualNodes; i++) {
-      tokens[filled] = virtualNodeToken(member.nodeId, i);
+      tokens[filled] = tokenOf(i);
       ownerAt[filled++] = owner;
     }
   });

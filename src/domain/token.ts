@@ -20,9 +20,17 @@ export function keyToken(tenantId: string, key: Uint8Array): Token {
 
 /** The token of a node's i-th virtual node: hash of 'n', the node id's byte length (u16), node id, i (u32, big-endian). */
 export function virtualNodeToken(nodeId: string, index: number): Token {
-  const suffix = new Uint8Array(4);
-  new DataView(suffix.buffer).setUint32(0, index);
-  return h64Raw(encode(NODE_DOMAIN, nodeId, suffix));
+  return virtualNodeHash(nodeId)(index);
+}
+
+/** The tokens of one node, whose id is encoded once for all of them. */
+export function virtualNodeHash(nodeId: string): (index: number) => Token {
+  const encoded = encode(NODE_DOMAIN, nodeId, new Uint8Array(4));
+  const view = new DataView(encoded.buffer, encoded.byteOffset, encoded.length);
+  return (index) => {
+    view.setUint32(encoded.length - 4, index);
+    return h64Raw(encoded);
+  };
 }
 
 function encode(domain: number, id: string, suffix: Uint8Array): Uint8Array {

@@ -1,0 +1,125 @@
+// Operations per CPU second, of client and node together: the batched stream against unary calls to the same node.
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { create } from '@bufbuild/protobuf';
+import { createClient } from '@connectrpc/connect';
+import { createGrpcTransport } from '@connectrpc/connect-node';
+import { connectTransport } from '../../dist/adapters/replica/connect-transport.js';
+import { ReplicaPool } from '../../dist/adapters/replica/replica-pool.js';
+import { systemClock } from '../../dist/adapters/system/system-clock.js';
+import { systemRandom } from '../../dist/adapters/system/system-random.js';
+import { recordOf } from '../../dist/domain/record.js';
+import { snapshotOf } from '../../dist/domain/topology.js';
+import { BatchSchema, ExchangeRequestSchema } from '../../dist/gen/storage/v1/storage_pb.js';
+import { encodeRecord } from '../../dist/wire/record-format.js';
+import { encodeStorageKey } from '../../dist/wire/storage-key.js';
+import { report } from './report.js';
+import { UNARY_SERVICE } from './unary-service.js';
+
+const IN_FLIGHT = 256;
+const WARM_UP_MS = 500;
+const MEASURED_MS = 2500;
+const SECRET = 'a secret of this bench';
+
+const folder = mkdtempSync(join(tmpdir(), 'quorate-bench-'));
+const node = fork(fileURLToPath(new URL('stream-node.js', import.meta.url)), [join(folder, 'data'), SECRET]);
+try {
+  const [{ port, storeId }] = await once(node, 'message');
+  await measure(port, storeId);
+} finally {
+  node.disconnect();
+  await once(node, 'exit');
+  rmSync(folder, { recursive: true, force: true });
+}
+
+async function measure(port, storeId) {
+  const member = { nodeId: 'n1', host: '127.0.0.1', port, virtualNodes: 8, zone: '', status: 'active', storeId };
+  const snapshot = snapshotOf({ epoch: 1, nodes: [member], tenants: [] });
+  const log = { info() {}, warn() {}, error() {} };
+  const greeting = { actor: 'bench@1', clusterId: 'bench', clusterSecret: Buffer.from(SECRET) };
+  const parts = {
+    transport: connectTransport,
+    clock: systemClock,
+    random: systemRandom,
+    log,
+    greeting,
+    onNewerEpoch() {},
+  };
+  const pool = new ReplicaPool(parts, snapshot);
+  pool.update(snapshot);
+  const unary = createClient(UNARY_SERVICE, createGrpcTransport({ baseUrl: `http://127.0.0.1:${port}` }));
+  const soon = () => systemClock.monotonicMs() + 10_000;
+  const key = (i) =>
+    encodeStorageKey({ tenantNumber: 1, token: BigInt(i % 1000), key: Buffer.from(`key-${i % 1000}`) });
+  const operation = (i) => ({ epoch: 1, replicationFactor: 1, storageKey: key(i) });
+  let timestamp = 1;
+  const record = () => {
+    const one = recordOf({ actor: 'bench@1', timestamp: timestamp++ }, Buffer.alloc(100, 7));
+    return { bytes: encodeRecord(one), clock: one.clock };
+  };
+  const call = async (kind) => {
+    const batch = create(BatchSchema, { epoch: 1, operations: [{ id: 1, kind }] });
+    const { frame } = await unary.call(create(ExchangeRequestSchema, { frame: { case: 'batch', value: batch } }));
+    if (frame.value.answers[0].kind.case !== kind.case) throw new Error(`answered ${frame.value.answers[0].kind.case}`);
+  };
+  const expectKind =
+    (...kinds) =>
+    ({ kind }) => {
+      if (!kinds.includes(kind)) throw new Error(`answered ${kind}`);
+    };
+  for (let i = 0; i < 1000; i++) await pool.write('n1', operation(i), record(), soon()).then(expectKind('held'));
+  const rates = {
+    reads: await ratio(
+      (i) => pool.read('n1', operation(i), false, soon()).then(expectKind('read')),
+      (i) => call({ case: 'read', value: { storageKey: key(i), replicationFactor: 1 } }),
+    ),
+    writes: await ratio(
+      (i) => pool.write('n1', operation(i), record(), soon()).then(expectKind('held', 'passed')),
+      (i) => call({ case: 'write', value: { storageKey: key(i), replicationFactor: 1, record: record().bytes } }),
+    ),
+  };
+  pool.close();
+  for (const [what, { streamed, single }] of Object.entries(rates)) {
+    report(`${what} per CPU second, batched stream`, streamed, '/s');
+    report(`${what} per CPU second, unary calls`, single, '/s');
+  }
+  report('reads: batched stream over unary calls', rates.reads.streamed / rates.reads.single, 'x', '>= 20');
+  report(
+    'writes of 100 bytes, flushed: batched stream over unary calls',
+    rates.writes.streamed / rates.writes.single,
+    'x',
+  );
+}
+
+async function ratio(streamed, single) {
+  return { streamed: await perCpuSecond(streamed), single: await perCpuSecond(single) };
+}
+
+async function perCpuSecond(run) {
+  await load(run, WARM_UP_MS);
+  const before = await cpuSeconds();
+  const count = await load(run, MEASURED_MS);
+  return count / ((await cpuSeconds()) - before);
+}
+
+/** Keeps so many operations in flight for a while; returns how many ended. */
+async function load(run, durationMs) {
+  const untilMs = performance.now() + durationMs;
+  let count = 0;
+  const worker = async () => {
+    while (performance.now() < untilMs) await run(count++);
+  };
+  await Promise.all(Array.from({ length: IN_FLIGHT }, worker));
+  return count;
+}
+
+async function cpuSeconds() {
+  node.send('cpu?');
+  const [{ cpu }] = await once(node, 'message');
+  const own = process.cpuUsage();
+  return (cpu.user + cpu.system + own.user + own.system) / 1e6;
+}
