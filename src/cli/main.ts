@@ -6,6 +6,7 @@ import { kvPutCommand } from './kv-put.js';
 import { migrateCommand } from './migrate.js';
 import { nodeListCommand } from './node-list.js';
 import { reportFailure, USAGE_EXIT_CODE } from './report-failure.js';
+import { rotateSealingSecretCommand } from './rotate-sealing-secret.js';
 import { storageNodeCommand } from './storage-node.js';
 import { tenantCreateCommand } from './tenant-create.js';
 import { tenantGetCommand } from './tenant-get.js';
@@ -20,7 +21,13 @@ function program(): Command {
     .description('Coordinator for a replicated, multi-tenant key-value store.')
     .version(version)
     .showHelpAfterError('(--help says everything)');
-  for (const command of [upCommand(), coordinatorCommand(), storageNodeCommand(), migrateCommand()]) {
+  for (const command of [
+    upCommand(),
+    coordinatorCommand(),
+    storageNodeCommand(),
+    migrateCommand(),
+    rotateSealingSecretCommand(),
+  ]) {
     root.addCommand(command);
   }
   root.addCommand(group('kv', 'read and write keys').addCommand(kvGetCommand()).addCommand(kvPutCommand()));

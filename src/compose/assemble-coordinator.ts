@@ -20,6 +20,7 @@ import { Migrations } from '../services/migrations.js';
 import { ReadKeyValue } from '../services/read-key-value.js';
 import { ReplicatedWrite } from '../services/replicated-write.js';
 import { SealedWrites } from '../services/sealed-writes.js';
+import { SealingSecrets } from '../services/sealing-secrets.js';
 import { StorageNodes } from '../services/storage-nodes.js';
 import { Tenants } from '../services/tenants.js';
 import { TopologyWatch } from '../services/topology-watch.js';
@@ -27,6 +28,7 @@ import { WriteKeyValue } from '../services/write-key-value.js';
 
 /** Another coordinator's change is seen within a second, also without LISTEN. */
 const TOPOLOGY_POLL_MS = 500;
+const SECRETS_EVERY_MS = 10_000;
 const EXPIRY_EVERY_MS = 60_000;
 const EXPIRED_AT_ONCE = 1000;
 
@@ -73,6 +75,7 @@ export async function assembleCoordinator(parts: CoordinatorParts): Promise<Asse
     { coordinatorId, incarnation },
     { ...parts, store: stores.coordinators, guard },
   );
+  const secrets = new SealingSecrets(stores.coordinators, clock, sealingSecrets);
   const topology = new TopologyWatch(stores.topology, clock);
   const actor = `${coordinatorId}@${incarnation}`;
   const greeting = { actor, clusterId, clusterSecret };
@@ -83,6 +86,9 @@ export async function assembleCoordinator(parts: CoordinatorParts): Promise<Asse
       topology.poll(),
     ),
     presence: new BackgroundLoop({ ...parts, name: 'the heartbeat', everyMs: HEARTBEAT_MS }, () => presence.beat()),
+    secrets: new BackgroundLoop({ ...parts, name: 'following the sealing secrets', everyMs: SECRETS_EVERY_MS }, () =>
+      secrets.read(),
+    ),
     expiry: new BackgroundLoop({ ...parts, name: 'removing expired idempotency keys', everyMs: EXPIRY_EVERY_MS }, () =>
       removeExpired(stores.idempotency),
     ),
@@ -106,7 +112,7 @@ export async function assembleCoordinator(parts: CoordinatorParts): Promise<Asse
       introduction,
       guard,
       actor,
-      sealed: new SealedWrites(sealingSecrets, clock),
+      sealed: new SealedWrites(secrets, clock),
     }),
     guard,
     async stop() {

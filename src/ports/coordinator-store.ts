@@ -23,4 +23,7 @@ export interface CoordinatorStore {
 
   /** Makes the identity at the cluster's first start. */
   identity(): Promise<ClusterIdentity>;
+
+  /** Makes a new sealing secret the current one; the one before is retired now, those retired for 24 h are removed. */
+  rotateSealingSecret(): Promise<void>;
 }

@@ -2,39 +2,41 @@ import type { Dot } from '../domain/clock.js';
 import { invalidField, QuorateError } from '../domain/errors.js';
 import { sameFingerprint, writeFingerprint } from '../domain/idempotency.js';
 import type { Level } from '../domain/level.js';
-import { openSealedKey, type SealedScope, type SealingSecret, sealWrite } from '../domain/sealed-key.js';
+import { type OpenedKey, openSealedKey, type SealedScope, sealWrite } from '../domain/sealed-key.js';
 import type { Clock } from '../ports/clock.js';
 import type { WriteOutcome } from './coordinator-services.js';
 import type { KeyTarget } from './replica-plan.js';
 import type { AcknowledgedWrite } from './replicated-write.js';
+import type { SealingSecrets } from './sealing-secrets.js';
 
 /** Idempotency keys that the server issues: their own proof, so that a write without a key touches no store. */
 export class SealedWrites {
-  readonly #secrets: readonly SealingSecret[];
+  readonly #secrets: SealingSecrets;
   readonly #clock: Clock;
 
-  /** @param secrets the current one first */
-  constructor(secrets: readonly SealingSecret[], clock: Clock) {
+  constructor(secrets: SealingSecrets, clock: Clock) {
     this.#secrets = secrets;
     this.#clock = clock;
   }
 
   /** The key of a write that succeeded. */
   issue(target: KeyTarget, value: Uint8Array, dot: Dot, level: Level, { replicaCount }: AcknowledgedWrite): string {
-    const current = this.#secrets[0];
-    if (current === undefined) throw new Error('The cluster has no sealing secret.');
     const issuedAtMs = Math.floor(this.#clock.wallMs());
     const write = { fingerprint: writeFingerprint(value), dot, level, replicaCount, issuedAtMs };
-    return sealWrite(write, scopeOf(target), current.secret);
+    return sealWrite(write, scopeOf(target), this.#secrets.current.secret);
   }
 
   /**
    * The first answer to a request that is sent again with the key it was given.
    * @throws QuorateError invalid_field for a key that was not issued for this tenant and key or is too old,
-   *   idempotency_conflict for another value
+   *   idempotency_conflict for another value, metadata_unavailable when a seal is unknown here and can't be looked up
    */
-  answerAgain(target: KeyTarget, value: Uint8Array, idempotencyKey: string): WriteOutcome {
-    const opened = openSealedKey(idempotencyKey, scopeOf(target), this.#secrets, this.#clock.wallMs());
+  async answerAgain(target: KeyTarget, value: Uint8Array, idempotencyKey: string): Promise<WriteOutcome> {
+    let opened = this.#open(target, idempotencyKey);
+    if (opened.kind === 'forged') {
+      await this.#secrets.renew();
+      opened = this.#open(target, idempotencyKey);
+    }
     switch (opened.kind) {
       case 'forged':
         throw invalidField('idempotency_key', 'has a reserved prefix, but was not issued for this tenant and key');
@@ -46,6 +48,10 @@ export class SealedWrites {
         return { idempotencyKey, clock: [dot], replicaCount, level, isDuplicate: true };
       }
     }
+  }
+
+  #open(target: KeyTarget, idempotencyKey: string): OpenedKey {
+    return openSealedKey(idempotencyKey, scopeOf(target), this.#secrets.known, this.#clock.wallMs());
   }
 }
 

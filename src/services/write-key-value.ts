@@ -46,7 +46,7 @@ export class WriteKeyValue {
     const idempotencyKeyBytes = isSealed ? undefined : checkIdempotencyKey(idempotencyKey, limits);
     const { tenant } = await topology.tenant(tenantId);
     const target = { tenant, key };
-    if (isSealed) return sealed.answerAgain(target, value, idempotencyKey);
+    if (isSealed) return await sealed.answerAgain(target, value, idempotencyKey);
     guard.check();
     if (idempotencyKeyBytes !== undefined && idempotencyKeyBytes.length > 0) {
       return keyed.write({ target, value, level, idempotencyKey, idempotencyKeyBytes }, context);

@@ -24,7 +24,16 @@ describe('the command line', () => {
   it('lists its commands', async () => {
     const { code, stdout } = await runQuorate(['--help']);
     expect(code).toBe(0);
-    for (const command of ['up', 'coordinator', 'storage-node', 'migrate', 'kv', 'tenant', 'node'])
+    for (const command of [
+      'up',
+      'coordinator',
+      'storage-node',
+      'migrate',
+      'rotate-sealing-secret',
+      'kv',
+      'tenant',
+      'node',
+    ])
       expect(stdout).toContain(`  ${command}`);
     expect((await runQuorate(['--version'])).stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
   });

@@ -91,6 +91,16 @@ describe.each(IMPLEMENTATIONS)('metadata stores %s', (_name, open) => {
     expect(identities[0]?.sealingSecrets[0]?.retiredAtMs).toBeUndefined();
   });
 
+  it('make a new sealing secret the current one, and retire the one before', async () => {
+    const [before] = (await stores.coordinators.identity()).sealingSecrets;
+    await stores.coordinators.rotateSealingSecret();
+    await stores.coordinators.rotateSealingSecret();
+    const { sealingSecrets } = await stores.coordinators.identity();
+    expect(sealingSecrets.map(({ retiredAtMs }) => retiredAtMs === undefined)).toEqual([true, false, false]);
+    expect(sealingSecrets[2]?.secret).toEqual(before?.secret);
+    expect(new Set(sealingSecrets.map(({ secret }) => Buffer.from(secret).toString('hex'))).size).toBe(3);
+  });
+
   it('give each start of a coordinator a greater incarnation, also at the same moment', async () => {
     const raised = await Promise.all(
       Array.from({ length: 10 }, () => stores.coordinators.raiseIncarnation('c', 'h:1')),

@@ -69,6 +69,7 @@ export function remoteStores(
     coordinators: {
       raiseIncarnation: (id, address) => call(() => coordinators.raiseIncarnation(id, address)),
       heartbeat: (id, incarnation) => call(() => coordinators.heartbeat(id, incarnation)),
+      rotateSealingSecret: () => call(() => coordinators.rotateSealingSecret()),
       identity: () => call(() => coordinators.identity()),
     },
     topology: {

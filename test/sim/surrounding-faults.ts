@@ -125,6 +125,13 @@ export const SURROUNDING_FAULTS: readonly FaultKind[] = [
     },
   },
   {
+    name: 'secret_rotation',
+    inject: ({ metadata }) => {
+      metadata.rotateSealingSecret();
+      return { what: 'the sealing secret is rotated' };
+    },
+  },
+  {
     name: 'store_away',
     inject: ({ weather }) => {
       weather.storeDown = true;

@@ -1,5 +1,5 @@
 import type { Dot } from '../../src/domain/clock.js';
-import type { IdempotencyScope, WriteAnswer } from '../../src/domain/idempotency.js';
+import { IDEMPOTENCY_WINDOW_MS, type IdempotencyScope, type WriteAnswer } from '../../src/domain/idempotency.js';
 import type { Migration } from '../../src/domain/migration.js';
 import type { SealingSecret } from '../../src/domain/sealed-key.js';
 import type { StorageNode, Tenant } from '../../src/domain/topology.js';
@@ -17,9 +17,10 @@ export interface IdempotencyRow {
 /** What PostgreSQL would hold; the memory stores are views of it. */
 export class MemoryMetadata {
   readonly clusterId: string;
-  readonly sealingSecrets: SealingSecret[];
+  sealingSecrets: readonly SealingSecret[];
   /** The store's own clock, Unix milliseconds. */
   readonly wallMs: () => number;
+  readonly #random: Random;
   readonly nodes = new Map<string, StorageNode>();
   readonly tenants = new Map<string, Tenant>();
   readonly migrations: Migration[] = [];
@@ -30,9 +31,19 @@ export class MemoryMetadata {
   nextTenantNumber = 1;
 
   constructor(random: Random, wallMs: () => number) {
+    this.#random = random;
     this.clusterId = random.id();
     this.sealingSecrets = [{ secret: random.bytes(32), retiredAtMs: undefined }];
     this.wallMs = wallMs;
+  }
+
+  rotateSealingSecret(): void {
+    const nowMs = this.wallMs();
+    const kept = this.sealingSecrets.filter(
+      ({ retiredAtMs }) => retiredAtMs === undefined || retiredAtMs > nowMs - IDEMPOTENCY_WINDOW_MS,
+    );
+    const retired = kept.map(({ secret, retiredAtMs }) => ({ secret, retiredAtMs: retiredAtMs ?? nowMs }));
+    this.sealingSecrets = [{ secret: this.#random.bytes(32), retiredAtMs: undefined }, ...retired];
   }
 
   raiseEpoch(): void {

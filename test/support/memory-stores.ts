@@ -24,6 +24,9 @@ export function memoryCoordinatorStore(metadata: MemoryMetadata): CoordinatorSto
     async heartbeat(coordinatorId, incarnation) {
       return { storeWallMs: metadata.wallMs(), current: metadata.incarnations.get(coordinatorId) === incarnation };
     },
+    async rotateSealingSecret() {
+      metadata.rotateSealingSecret();
+    },
     async identity() {
       return { clusterId: metadata.clusterId, sealingSecrets: [...metadata.sealingSecrets] };
     },

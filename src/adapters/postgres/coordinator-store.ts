@@ -1,4 +1,5 @@
-import { and, desc, eq, placeholder, sql } from 'drizzle-orm';
+import { and, desc, eq, isNull, max, placeholder, sql } from 'drizzle-orm';
+import { IDEMPOTENCY_WINDOW_MS } from '../../domain/idempotency.js';
 import type { ClusterIdentity, CoordinatorStore, Heartbeat } from '../../ports/coordinator-store.js';
 import type { Random } from '../../ports/random.js';
 import type { Database } from './database.js';
@@ -43,21 +44,45 @@ export class PostgresCoordinatorStore implements CoordinatorStore {
     return { storeWallMs: Number(now?.wall_ms), current: false };
   }
 
+  async rotateSealingSecret(): Promise<void> {
+    const secret = Buffer.from(this.#random.bytes(SECRET_BYTES));
+    const forgotten = sql`${sealingSecrets.retiredAt} < now() - ${IDEMPOTENCY_WINDOW_MS}::float8 * interval '1 millisecond'`;
+    await this.#database.run(() =>
+      this.#database.drizzle.transaction(async (tx) => {
+        // Rotations come one after the other.
+        await tx.select().from(cluster).for('update');
+        const [newest] = await tx.select({ number: max(sealingSecrets.secretNumber) }).from(sealingSecrets);
+        await tx.delete(sealingSecrets).where(forgotten);
+        await tx.update(sealingSecrets).set({ retiredAt: sql`now()` }).where(isNull(sealingSecrets.retiredAt));
+        await tx.insert(sealingSecrets).values({ secretNumber: (newest?.number ?? 0) + 1, secret });
+      }),
+    );
+  }
+
   async identity(): Promise<ClusterIdentity> {
     const { drizzle } = this.#database;
     const clusterId = this.#random.id();
     const secret = Buffer.from(this.#random.bytes(SECRET_BYTES));
     return this.#database.run(async () => {
       await drizzle.insert(cluster).values({ clusterId, epoch: 1, nextTenantNumber: 1 }).onConflictDoNothing();
-      await drizzle.insert(sealingSecrets).values({ secretNumber: 1, secret }).onConflictDoNothing();
       const [row] = await drizzle.select({ clusterId: cluster.clusterId }).from(cluster);
-      const secrets = await drizzle.select().from(sealingSecrets).orderBy(desc(sealingSecrets.secretNumber));
+      const secrets = await this.#secrets(secret);
       if (row === undefined) throw new Error('The cluster row is missing.');
       return {
         clusterId: row.clusterId,
         sealingSecrets: secrets.map(({ secret, retiredAt }) => ({ secret, retiredAtMs: retiredAt?.getTime() })),
       };
     });
+  }
+
+  /** Newest first; the first secret is made when there is none. */
+  async #secrets(first: Buffer) {
+    const { drizzle } = this.#database;
+    const newestFirst = () => drizzle.select().from(sealingSecrets).orderBy(desc(sealingSecrets.secretNumber));
+    const known = await newestFirst();
+    if (known.length > 0) return known;
+    await drizzle.insert(sealingSecrets).values({ secretNumber: 1, secret: first }).onConflictDoNothing();
+    return newestFirst();
   }
 }
 
