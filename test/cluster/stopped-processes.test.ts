@@ -1,0 +1,72 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { eventually } from '../support/eventually.js';
+import { type CoordinatorClient, ProcessCluster } from '../support/process-cluster.js';
+import { killAll } from '../support/quorate-process.js';
+
+describe('a cluster with', () => {
+  let cluster: ProcessCluster;
+  let client: CoordinatorClient;
+  let mounted: string | undefined;
+
+  beforeEach(async () => {
+    cluster = await ProcessCluster.make();
+  });
+  afterEach(async () => {
+    for (const { process } of cluster.nodes.values()) process.kill('SIGKILL');
+    await Promise.all([...cluster.nodes.values()].map(({ process }) => process.exited));
+    if (mounted !== undefined) execFileSync('umount', [mounted]);
+    mounted = undefined;
+    await cluster.remove();
+    await killAll();
+  });
+
+  const write = (key: string, value: Uint8Array, consistency = 'quorum') =>
+    client.writeKeyValue({ tenantId: 't', key, value, consistency });
+  const read = async (key: string, consistency = 'quorum') =>
+    (await client.readKeyValue({ tenantId: 't', key, consistency })).value;
+
+  it('a storage node stopped for longer than anybody waits: others serve, and it is back by itself', async () => {
+    client = await cluster.startThree();
+    await client.createTenant({ tenantId: 't' });
+    await write('k', Buffer.from('before'), 'all');
+    const { process } = cluster.node('n2');
+    process.kill('SIGSTOP');
+    await write('k', Buffer.from('meanwhile'));
+    expect(Buffer.from(await read('k')).toString()).toBe('meanwhile');
+    await eventually(async () => {
+      const { nodes } = await client.listStorageNodes({});
+      return nodes.find(({ nodeId }) => nodeId === 'n2')?.health === 'down';
+    }, 15_000);
+    process.kill('SIGCONT');
+    await eventually(() => write('k', Buffer.from('after'), 'all'), 15_000);
+    expect(Buffer.from(await read('k', 'all')).toString()).toBe('after');
+  });
+
+  it('a storage node whose disk is full: it stops, others serve, and with room again nothing is lost', async ({
+    skip,
+  }) => {
+    const folder = join(cluster.folder, 'n3');
+    mkdirSync(folder);
+    const { status } = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=6m', 'tmpfs', folder], { stdio: 'ignore' });
+    if (status !== 0) return skip('this machine lets nobody mount a small file system');
+    mounted = folder;
+    client = await cluster.startThree();
+    await client.createTenant({ tenantId: 't' });
+    const value = (i: number) => Buffer.alloc(500_000, i + 1);
+    for (let i = 0; i < 16; i++) await write(`k${i}`, value(i));
+    const { process } = cluster.node('n3');
+    expect(await process.exited).toEqual({ code: 1, signal: null });
+    expect(process.stderr()).toContain('the storage engine failed');
+    for (let i = 0; i < 16; i++) expect(Buffer.compare(await read(`k${i}`), value(i))).toBe(0);
+    execFileSync('mount', ['-o', 'remount,size=64m', folder]);
+    await cluster.startNode('n3');
+    await eventually(async () => {
+      for (let i = 0; i < 16; i++) expect(Buffer.compare(await read(`k${i}`, 'all'), value(i))).toBe(0);
+      return true;
+    }, 15_000);
+    await write('k0', value(20), 'all');
+  });
+});
