@@ -1,5 +1,6 @@
 import type { Log } from '../ports/log.js';
 import { FAILURE_EXIT_CODE } from './report-failure.js';
+import { onStopSignals } from './stop-signals.js';
 
 /** What a part tells the process that started it. */
 export interface ReadyMessage {
@@ -24,7 +25,7 @@ export function tellParent(message: ReadyMessage | FailedMessage): void {
 export function serveUntilStopped(log: Log, stop: () => Promise<void>): void {
   let stopping = false;
   const begin = (reason: string) => {
-    if (stopping) process.exit(FAILURE_EXIT_CODE);
+    if (stopping) return;
     stopping = true;
     log.info({ reason }, 'stopping');
     stop().then(
@@ -35,11 +36,8 @@ export function serveUntilStopped(log: Log, stop: () => Promise<void>): void {
       },
     );
   };
-  process.on('SIGTERM', () => begin('SIGTERM'));
-  process.on('SIGINT', () => begin('SIGINT'));
-  process.on('disconnect', () => {
-    if (!stopping) begin('the process that started this one is gone');
-  });
+  onStopSignals(begin, () => process.exit(FAILURE_EXIT_CODE));
+  process.on('disconnect', () => begin('the process that started this one is gone'));
 }
 
 /** A fault of this program: one line in the log, and a process that is started anew is better than one that limps. */

@@ -7,6 +7,7 @@ import { UP_SETTINGS } from '../config/settings.js';
 import { upConfig } from '../config/up-config.js';
 import { flagsOf, withSettings } from './command-settings.js';
 import { FAILURE_EXIT_CODE } from './report-failure.js';
+import { onStopSignals } from './stop-signals.js';
 
 export function upCommand(): Command {
   const command = new Command('up').description(
@@ -18,11 +19,11 @@ export function upCommand(): Command {
     let cluster: RunningCluster | undefined;
     let signalled = false;
     const starting = startUp(config, print);
-    const end = () => {
-      if (signalled) {
-        cluster?.kill();
-        process.exit(FAILURE_EXIT_CODE);
-      }
+    const endAtOnce = () => {
+      cluster?.kill();
+      process.exit(FAILURE_EXIT_CODE);
+    };
+    const stop = () => {
       signalled = true;
       print('Stopping.');
       starting
@@ -32,8 +33,7 @@ export function upCommand(): Command {
           () => process.exit(FAILURE_EXIT_CODE),
         );
     };
-    process.on('SIGINT', end);
-    process.on('SIGTERM', end);
+    onStopSignals(stop, endAtOnce);
     try {
       cluster = await starting;
     } catch (error) {

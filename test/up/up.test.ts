@@ -122,9 +122,12 @@ describe('quorate up', () => {
   it('stops in order on Ctrl-C and leaves nothing running', async () => {
     const pids = [...partPids(), postgresPid()];
     expect(pids).toHaveLength(5);
+    // A terminal sends it to npm and to this program, and npm passes its own on.
+    up.kill('SIGINT');
     up.kill('SIGINT');
     expect(await up.exited).toEqual({ code: 0, signal: null });
     expect(pids.filter(isAlive)).toEqual([]);
+    expect(readdirSync(home)).not.toContain('lock.json');
   });
 
   it('refuses another number of nodes than the home has, and says what to do instead', async () => {
