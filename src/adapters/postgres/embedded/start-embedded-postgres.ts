@@ -55,7 +55,7 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
   for (let attempt = 1; ; attempt++) {
     const server = await launch(place, logFile);
     const exited = gone(server);
-    if (await ready(url, exited)) return running(server, exited, url, place.dataFolder);
+    if (await ready(url, exited)) return running(server, exited, url, place);
     if (attempt === START_ATTEMPTS) throw new Error(`PostgreSQL does not start: see ${logFile}`);
     await delay(START_RETRY_MS);
   }
@@ -164,12 +164,18 @@ async function ready(url: string, exited: Promise<void>): Promise<boolean> {
   }
 }
 
-function running(server: ChildProcess, exited: Promise<void>, url: string, dataFolder: string): EmbeddedPostgres {
+function running(
+  server: ChildProcess,
+  exited: Promise<void>,
+  url: string,
+  { dataFolder, socketFolder }: ServerPlace,
+): EmbeddedPostgres {
   const stop = async () => {
     server.kill('SIGINT');
     const quit = setTimeout(() => server.kill('SIGQUIT'), STOP_TIMEOUT_MS);
     await exited;
     clearTimeout(quit);
+    await rm(socketFolder, { recursive: true, force: true });
   };
   return { url, pid: server.pid ?? 0, dataFolder, exited, stop, kill: () => void server.kill('SIGQUIT') };
 }
