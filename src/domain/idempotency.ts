@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { Clock, Dot } from './clock.js';
 import type { Level } from './level.js';
 
@@ -33,9 +33,11 @@ export interface IdempotencyRecord {
     | { readonly kind: 'free' };
 }
 
+const FINGERPRINT_DOMAIN = Buffer.from('quorate write 1\n');
+
 /** SHA-256 over what changes the effect of a write: its value, not its level. */
 export function writeFingerprint(value: Uint8Array): Uint8Array {
-  return createHash('sha256').update('quorate write 1\n').update(value).digest();
+  return hash('sha256', Buffer.concat([FINGERPRINT_DOMAIN, value]), 'buffer');
 }
 
 export function sameFingerprint(a: Uint8Array, b: Uint8Array): boolean {

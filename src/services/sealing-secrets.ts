@@ -11,6 +11,8 @@ export class SealingSecrets {
   readonly #clock: Clock;
   #known: readonly SealingSecret[];
   #readAtMs: number;
+  /** When each was first seen here. */
+  #seenSinceMs: ReadonlyMap<string, number>;
   #reading: Promise<void> | undefined;
 
   /** @param known as just read */
@@ -19,6 +21,7 @@ export class SealingSecrets {
     this.#clock = clock;
     this.#known = known;
     this.#readAtMs = clock.monotonicMs();
+    this.#seenSinceMs = new Map(known.map((secret) => [nameOf(secret), this.#readAtMs]));
   }
 
   /** The current one first. */
@@ -26,8 +29,14 @@ export class SealingSecrets {
     return this.#known;
   }
 
+  /**
+   * What new keys are sealed under: the newest, but none so fresh that another coordinator may have read the secrets
+   * too recently to look it up.
+   */
   get current(): SealingSecret {
-    const [current] = this.#known;
+    const knownBeforeMs = this.#clock.monotonicMs() - RENEWED_FOR_MS;
+    const settled = this.#known.find((secret) => (this.#seenSinceMs.get(nameOf(secret)) ?? 0) <= knownBeforeMs);
+    const current = settled ?? this.#known.at(-1);
     if (current === undefined) throw new Error('The cluster has no sealing secret.');
     return current;
   }
@@ -47,7 +56,14 @@ export class SealingSecrets {
 
   async #read(): Promise<void> {
     const { sealingSecrets } = await this.#store.identity();
+    const nowMs = this.#clock.monotonicMs();
+    const names = sealingSecrets.map(nameOf);
+    this.#seenSinceMs = new Map(names.map((name) => [name, this.#seenSinceMs.get(name) ?? nowMs]));
     this.#known = sealingSecrets;
-    this.#readAtMs = this.#clock.monotonicMs();
+    this.#readAtMs = nowMs;
   }
+}
+
+function nameOf({ secret }: SealingSecret): string {
+  return Buffer.from(secret).toString('base64');
 }

@@ -1,10 +1,8 @@
 import { create } from '@bufbuild/protobuf';
 import {
   type Answer,
-  AnswersSchema,
   type ExchangeRequest,
   type ExchangeResponse,
-  ExchangeResponseSchema,
   type Hello,
   type Proof,
   Refusal_Reason,
@@ -187,11 +185,11 @@ export class ReplicaSession {
   }
 
   #sendAnswers(answers: Answer[]): void {
-    this.#send({ case: 'answers', value: create(AnswersSchema, { answers }) });
+    this.#send({ case: 'answers', value: { $typeName: 'storage.v1.Answers', answers } });
   }
 
   #send(frame: ExchangeResponse['frame']): void {
-    if (this.#state.kind !== 'ended') this.#parts.send(create(ExchangeResponseSchema, { frame }));
+    if (this.#state.kind !== 'ended') this.#parts.send({ $typeName: 'storage.v1.ExchangeResponse', frame });
   }
 
   #refuse(reason: Refusal_Reason, message: string): void {

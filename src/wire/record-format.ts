@@ -1,5 +1,5 @@
 import xxhash from 'xxhash-wasm';
-import { CLOCK_ENTRIES_MAX, type Clock, clockOf, type Dot, sameClock } from '../domain/clock.js';
+import { CLOCK_ENTRIES_MAX, type Clock, compareDots, type Dot } from '../domain/clock.js';
 import type { Reading } from '../domain/read-tally.js';
 import type { VersionedRecord } from '../domain/record.js';
 
@@ -108,8 +108,16 @@ function readClock(view: Buffer, at: number): { clock: Clock; end: number } | un
     dots.push({ timestamp, actor: view.toString('utf8', actorAt, actorAt + length) });
     position = actorAt + length;
   }
-  // Order and uniqueness are part of a clock's value.
-  return count <= 1 || sameClock(clockOf(dots), dots) ? { clock: dots, end: position } : undefined;
+  return isClock(dots) ? { clock: dots, end: position } : undefined;
+}
+
+/** Order and uniqueness are part of a clock's value. */
+function isClock(dots: readonly Dot[]): dots is Clock {
+  return dots.every((dot, i) => {
+    const before = dots[i - 1];
+    if (before === undefined) return true;
+    return compareDots(before, dot) > 0 && dots.findIndex(({ actor }) => actor === dot.actor) === i;
+  });
 }
 
 function corrupt(reason: string): DecodedRecord {

@@ -8,6 +8,7 @@ interface Due {
 
 /** Real turns of the event loop are taken now and then, so that a long run starves nobody else in the process. */
 const STEPS_PER_TURN = 5000;
+const RESOLVED = Promise.resolve();
 
 /** A clock that stands still until it is advanced; turns and timers run in their order, all microtasks between them. */
 export class VirtualClock implements Clock {
@@ -16,6 +17,9 @@ export class VirtualClock implements Clock {
   #live = 0;
   /** A binary heap: the earliest first, in order of scheduling among equals. */
   readonly #heap: Due[] = [];
+  /** What is due at this very moment, in order: most of it never needs the heap. */
+  #now: Due[] = [];
+  #nowTaken = 0;
   /** The wall clock's lead over the monotonic one; set it to make the wall clock jump. */
   wallOffsetMs = Date.UTC(2026, 0, 1);
 
@@ -30,7 +34,8 @@ export class VirtualClock implements Clock {
   after(delayMs: number, callback: () => void): Timer {
     const due: Due = { atMs: this.#monotonicMs + Math.max(0, delayMs), order: this.#order++, callback };
     this.#live++;
-    this.#push(due);
+    if (delayMs <= 0) this.#now.push(due);
+    else this.#push(due);
     const cancel = () => {
       if (due.callback === undefined) return;
       due.callback = undefined;
@@ -85,9 +90,10 @@ export class VirtualClock implements Clock {
         hop();
       };
       // A tick that is queued by a microtask runs when no microtask is left.
+      const tick = () => process.nextTick(step);
       const hop = () => {
         if (++steps % STEPS_PER_TURN === 0) setImmediate(hop);
-        else queueMicrotask(() => process.nextTick(step));
+        else void RESOLVED.then(tick);
       };
       hop();
     });
@@ -97,6 +103,15 @@ export class VirtualClock implements Clock {
   #pop(untilMs: number): Due | undefined {
     for (;;) {
       const first = this.#heap[0];
+      const soon = this.#now[this.#nowTaken];
+      if (soon !== undefined && (first === undefined || precedes(soon, first))) {
+        if (++this.#nowTaken === this.#now.length) {
+          this.#now = [];
+          this.#nowTaken = 0;
+        }
+        if (soon.callback !== undefined) return soon;
+        continue;
+      }
       if (first === undefined || first.atMs > untilMs) return undefined;
       const last = this.#heap.pop();
       if (last !== undefined && last !== first) this.#sink(last);

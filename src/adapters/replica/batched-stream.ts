@@ -1,8 +1,7 @@
-import { create } from '@bufbuild/protobuf';
 import { LatencyWindow } from '../../domain/latency-window.js';
 import { DEAD_AFTER_MS, HEARTBEAT_MS } from '../../domain/node-health.js';
 import type { StorageNode, TopologySnapshot } from '../../domain/topology.js';
-import { type ExchangeRequest, ExchangeRequestSchema, type ExchangeResponse } from '../../gen/storage/v1/storage_pb.js';
+import type { ExchangeRequest, ExchangeResponse } from '../../gen/storage/v1/storage_pb.js';
 import type { Clock, Timer } from '../../ports/clock.js';
 import type { Log } from '../../ports/log.js';
 import type { Random } from '../../ports/random.js';
@@ -296,5 +295,5 @@ const REPLACEMENT =
   'its data folder is not the registered one, so it may lack what it acknowledged once: it does not vote';
 
 function request(frame: ExchangeRequest['frame']): ExchangeRequest {
-  return create(ExchangeRequestSchema, { frame });
+  return { $typeName: 'storage.v1.ExchangeRequest', frame };
 }

@@ -1,11 +1,4 @@
-import { create } from '@bufbuild/protobuf';
-import {
-  type Answer,
-  type Batch,
-  BatchSchema,
-  type Operation,
-  OperationSchema,
-} from '../../gen/storage/v1/storage_pb.js';
+import type { Answer, Batch, Operation } from '../../gen/storage/v1/storage_pb.js';
 import type { ReplicaFailure } from '../../ports/replica-stream.js';
 
 const OPERATIONS_PER_BATCH = 256;
@@ -22,7 +15,8 @@ export interface QueuedOperation {
   readonly settle: (outcome: Answer['kind'] | ReplicaFailure) => void;
 }
 
-interface Unanswered extends QueuedOperation {
+interface Unanswered {
+  readonly operation: QueuedOperation;
   readonly sentAtMs: number;
 }
 
@@ -60,13 +54,13 @@ export class OperationQueue {
         open !== undefined &&
         (open.batch.operations.length === OPERATIONS_PER_BATCH || open.bytes + bytes > BATCH_BYTES);
       if (open === undefined || full || open.batch.epoch !== epoch) {
-        open = { batch: create(BatchSchema, { epoch }), bytes: 0 };
+        open = { batch: { $typeName: 'storage.v1.Batch', epoch, operations: [] }, bytes: 0 };
         batches.push(open.batch);
       }
       const id = this.#nextId();
-      open.batch.operations.push(create(OperationSchema, { id, kind }));
+      open.batch.operations.push({ $typeName: 'storage.v1.Operation', id, kind });
       open.bytes += bytes;
-      this.#unanswered.set(id, { ...operation, sentAtMs: nowMs });
+      this.#unanswered.set(id, { operation, sentAtMs: nowMs });
     }
     this.#waiting = [];
     this.#waitingBytes = 0;
@@ -75,11 +69,11 @@ export class OperationQueue {
 
   /** Settles the operation; returns how long its answer took, undefined for one that is over already. */
   answer({ id, kind }: Answer, nowMs: number): number | undefined {
-    const operation = this.#unanswered.get(id);
-    if (operation === undefined) return undefined;
+    const unanswered = this.#unanswered.get(id);
+    if (unanswered === undefined) return undefined;
     this.#unanswered.delete(id);
-    operation.settle(kind);
-    return nowMs - operation.sentAtMs;
+    unanswered.operation.settle(kind);
+    return nowMs - unanswered.sentAtMs;
   }
 
   /** Ends what is past its deadline; returns the earliest deadline of the rest. */
@@ -90,7 +84,7 @@ export class OperationQueue {
       earliestMs = Math.min(deadlineMs, earliestMs ?? deadlineMs);
       return false;
     };
-    for (const [id, operation] of this.#unanswered) {
+    for (const [id, { operation }] of this.#unanswered) {
       if (!isOver(operation.deadlineMs)) continue;
       this.#unanswered.delete(id);
       operation.settle({ kind: 'failed', reason: 'timed out', sent: true });
@@ -114,7 +108,7 @@ export class OperationQueue {
     this.#waitingBytes = 0;
     this.#unanswered.clear();
     for (const { settle } of waiting) settle({ kind: 'failed', reason, sent: false });
-    for (const { settle } of unanswered) settle({ kind: 'failed', reason, sent: true });
+    for (const { operation } of unanswered) operation.settle({ kind: 'failed', reason, sent: true });
   }
 
   #nextId(): number {
