@@ -12,6 +12,7 @@ import {
   readId,
   readSecretFile,
   readSwitch,
+  showHostPort,
 } from './value-shapes.js';
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
@@ -61,7 +62,7 @@ export function coordinatorConfig(flags: Flags, environment: Environment, migrat
   return reader.finish({
     ...listen,
     coordinatorId: readId(reader, SETTINGS.id, defaultId(), 64),
-    advertise: `${advertise?.host}:${advertise?.port}`,
+    advertise: showHostPort(advertise ?? DEFAULT_LISTEN),
     clusterSecret: readSecretFile(reader, SETTINGS.clusterSecret),
     database: {
       url: readDatabaseUrl(reader, SETTINGS.databaseUrl),

@@ -48,7 +48,9 @@ export function upConfig(flags: Flags, environment: Environment): UpConfig {
 
 function readPorts(reader: SettingReader): readonly number[] {
   return reader.read(SETTINGS.nodePorts, undefined, 'ports from 1 to 65535, comma-separated', (text) => {
-    const ports = text.split(',').map(Number);
-    return ports.every((port) => Number.isInteger(port) && port > 0 && port < 65_536) ? ports : undefined;
+    const entries = text.split(',');
+    const ports = entries.map(Number);
+    const digitsOnly = entries.every((entry) => /^\d+$/.test(entry));
+    return digitsOnly && ports.every((port) => port > 0 && port < 65_536) ? ports : undefined;
   });
 }

@@ -19,6 +19,11 @@ export function readHostPort(reader: SettingReader, setting: Setting, otherwise:
   });
 }
 
+/** As it is read: an IPv6 address in brackets. */
+export function showHostPort({ host, port }: HostPort): string {
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
 export function readCount(
   reader: SettingReader,
   setting: Setting,

@@ -21,18 +21,21 @@ import { report } from './report.js';
 import { UNARY_SERVICE } from './unary-service.js';
 
 const IN_FLIGHT = 256;
-const WARM_UP_MS = 500;
-const MEASURED_MS = 2500;
+/** Until both paths run compiled: unary calls at first take twice the CPU that they settle at, which would flatter the stream. */
+const WARM_UP_MS = 4000;
+const ROUNDS = 3;
+const ROUND_MS = 1500;
 const SECRET = 'a secret of this bench';
 
 const folder = mkdtempSync(join(tmpdir(), 'quorate-bench-'));
 const node = fork(fileURLToPath(new URL('stream-node.js', import.meta.url)), [join(folder, 'data'), SECRET]);
+const ended = once(node, 'exit');
 try {
-  const [{ port, storeId }] = await once(node, 'message');
+  const { port, storeId } = await told();
   await measure(port, storeId);
 } finally {
-  node.disconnect();
-  await once(node, 'exit');
+  if (node.connected) node.disconnect();
+  await ended;
   rmSync(folder, { recursive: true, force: true });
 }
 
@@ -51,7 +54,8 @@ async function measure(port, storeId) {
   };
   const pool = new ReplicaPool(parts, snapshot);
   pool.update(snapshot);
-  const unary = createClient(UNARY_SERVICE, createGrpcTransport({ baseUrl: `http://127.0.0.1:${port}` }));
+  const baseUrl = `http://127.0.0.1:${port}`;
+  const unary = createClient(UNARY_SERVICE, createGrpcTransport({ baseUrl, acceptCompression: [] }));
   const soon = () => systemClock.monotonicMs() + 10_000;
   const key = (i) =>
     encodeStorageKey({ tenantNumber: 1, token: BigInt(i % 1000), key: Buffer.from(`key-${i % 1000}`) });
@@ -64,17 +68,22 @@ async function measure(port, storeId) {
   const call = async (kind) => {
     const batch = create(BatchSchema, { epoch: 1, operations: [{ id: 1, kind }] });
     const { frame } = await unary.call(create(ExchangeRequestSchema, { frame: { case: 'batch', value: batch } }));
-    if (frame.value.answers[0].kind.case !== kind.case) throw new Error(`answered ${frame.value.answers[0].kind.case}`);
+    const answer = frame.value.answers[0].kind;
+    if (answer.case !== kind.case) throw new Error(`answered ${answer.case}`);
+    if (answer.case === 'read' && answer.value.record.length === 0) throw new Error('found no record');
   };
   const expectKind =
     (...kinds) =>
     ({ kind }) => {
       if (!kinds.includes(kind)) throw new Error(`answered ${kind}`);
     };
+  const expectRecord = (result) => {
+    if (result.reading?.kind !== 'record') throw new Error(`answered ${result.reading?.kind ?? result.kind}`);
+  };
   for (let i = 0; i < 1000; i++) await pool.write('n1', operation(i), record(), soon()).then(expectKind('held'));
   const rates = {
     reads: await ratio(
-      (i) => pool.read('n1', operation(i), false, soon()).then(expectKind('read')),
+      (i) => pool.read('n1', operation(i), false, soon()).then(expectRecord),
       (i) => call({ case: 'read', value: { storageKey: key(i), replicationFactor: 1 } }),
     ),
     writes: await ratio(
@@ -95,14 +104,20 @@ async function measure(port, storeId) {
   );
 }
 
+/** Turn and turn about, so that a machine that slows down slows both. */
 async function ratio(streamed, single) {
-  return { streamed: await perCpuSecond(streamed), single: await perCpuSecond(single) };
+  const runs = { streamed, single };
+  const rates = { streamed: 0, single: 0 };
+  for (const run of Object.values(runs)) await load(run, WARM_UP_MS);
+  for (let round = 0; round < ROUNDS; round++) {
+    for (const [name, run] of Object.entries(runs)) rates[name] += (await perCpuSecond(run)) / ROUNDS;
+  }
+  return rates;
 }
 
 async function perCpuSecond(run) {
-  await load(run, WARM_UP_MS);
   const before = await cpuSeconds();
-  const count = await load(run, MEASURED_MS);
+  const count = await load(run, ROUND_MS);
   return count / ((await cpuSeconds()) - before);
 }
 
@@ -119,7 +134,16 @@ async function load(run, durationMs) {
 
 async function cpuSeconds() {
   node.send('cpu?');
-  const [{ cpu }] = await once(node, 'message');
+  const { cpu } = await told();
   const own = process.cpuUsage();
   return (cpu.user + cpu.system + own.user + own.system) / 1e6;
+}
+
+/** The node's next message; a node that ended sends none. */
+async function told() {
+  const dead = ended.then(() => {
+    throw new Error('the storage node ended');
+  });
+  const [message] = await Promise.race([once(node, 'message'), dead]);
+  return message;
 }

@@ -34,8 +34,11 @@ describe('with PostgreSQL away', () => {
     cluster = await ProcessCluster.make(postgres.url);
     client = await cluster.startThree();
     await client.createTenant({ tenantId: 't' });
+    loads = Promise.all([1, 2, 3, 4].map(load));
+    loads.catch(() => {});
   });
   afterAll(async () => {
+    loading = false;
     await cluster.remove();
     await killAll();
     await postgres.stop();
@@ -44,6 +47,20 @@ describe('with PostgreSQL away', () => {
 
   const write = (text: string, more: object = {}) =>
     client.writeKeyValue({ tenantId: 't', key: 'k', value: Buffer.from(text), ...more });
+  /** Plain writes and reads go on all the time, whatever happens to PostgreSQL. */
+  let loading = true;
+  const load = async (i: number) => {
+    let count = 0;
+    for (; loading; count++) {
+      const key = `load-${i}`;
+      await client.writeKeyValue({ tenantId: 't', key, value: Buffer.from(String(count)) });
+      const { value } = await client.readKeyValue({ tenantId: 't', key });
+      expect(Buffer.from(value).toString()).toBe(String(count));
+    }
+    return count;
+  };
+  let loads: Promise<number[]>;
+
   const read = async () => Buffer.from((await client.readKeyValue({ tenantId: 't', key: 'k' })).value).toString();
   const keyed = (text: string) => write(text, { idempotencyKey: `key of ${text}` });
 
@@ -122,6 +139,11 @@ describe('with PostgreSQL away', () => {
     await setReadOnly('off');
     await admin.end();
     await expectBack('read-only');
+  });
+
+  it('through all of this no plain write or read has failed', async () => {
+    loading = false;
+    for (const count of await loads) expect(count).toBeGreaterThan(100);
   });
 });
 

@@ -156,7 +156,11 @@ describe('the configuration', () => {
   it('takes a secret that only its owner may read, and that is long enough', () => {
     expect(Buffer.from(coordinator().clusterSecret).toString()).toBe('a secret that is long enough');
     const wrong = (path: string) => problems(() => node({ 'cluster-secret-file': path }))[0];
-    expect(wrong(secretWith('a secret that everybody knows', 0o644))).toContain('chmod 600');
+    for (const mode of [0o644, 0o640, 0o604, 0o620, 0o601]) {
+      expect(wrong(secretWith('a secret that others know', mode))).toContain('chmod 600');
+    }
+    expect(node({ 'cluster-secret-file': secretWith('only ever read by us', 0o400) }).clusterSecret).toHaveLength(20);
+    expect(wrong(secretWith('fifteen bytes !\n', 0o600))).toContain('must hold 16 bytes at least');
     expect(wrong(secretWith('short', 0o600))).toContain('must hold 16 bytes at least');
     expect(wrong(join(folder, 'missing'))).toContain("can't be read: ENOENT");
   });

@@ -8,9 +8,13 @@ import { bundleSimulation } from './bundle.js';
 const folder = mkdtempSync(join(tmpdir(), 'quorate-sim-'));
 try {
   const program = await bundleSimulation(folder);
-  const { status } = spawnSync(process.execPath, ['--enable-source-maps', program, ...process.argv.slice(2)], {
-    stdio: 'inherit',
-  });
+  const { status } = spawnSync(
+    process.execPath,
+    ['--max-semi-space-size=64', '--enable-source-maps', program, ...process.argv.slice(2)],
+    {
+      stdio: 'inherit',
+    },
+  );
   process.exitCode = status ?? 1;
 } finally {
   rmSync(folder, { recursive: true, force: true });

@@ -57,7 +57,7 @@ export class SimClient {
       const level = choice.chance(0.1) ? 'one' : choice.chance(0.15) ? 'all' : 'quorum';
       // Writes at level one have keys of their own: they promise nothing to the others.
       const key = level === 'one' ? 'relaxed' : choice.oneOf(this.#keys);
-      if (choice.chance(0.5)) await this.read(key, level);
+      if (choice.chance(0.6)) await this.read(key, level);
       else await this.write(key, level);
     }
   }
