@@ -55,7 +55,7 @@ function welcome({ home, urls, postgresData }: RunningCluster): string {
       ? []
       : [`PostgreSQL's data is in ${postgresData}`];
   return [
-    `Quorate is up: ${urls.join(', ')} (${home.nodes} storage nodes, tenant "${DEMO_TENANT}")`,
+    `Quorate is up: ${urls.join(', ')} (${home.nodes} storage node${home.nodes === 1 ? '' : 's'}, tenant "${DEMO_TENANT}")`,
     '',
     'Write a value, and read it back:',
     '',

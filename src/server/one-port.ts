@@ -30,6 +30,8 @@ export const DEFAULT_PORT_LIMITS: PortLimits = {
 const SESSION_MEMORY_MIB = 64;
 const STREAM_WINDOW_BYTES = 1024 * 1024;
 const SESSION_WINDOW_BYTES = 8 * 1024 * 1024;
+/** A client whose machine is gone is noticed some time after this. */
+const KEEP_ALIVE_MS = 30_000;
 
 /** One TCP port that answers HTTP/1.1 and HTTP/2 with prior knowledge, by a connection's first bytes. */
 export class OnePort {
@@ -66,7 +68,10 @@ export class OnePort {
       handler,
     );
     this.#http2.on('session', (session) => this.#trackSession(session));
-    this.#port = createNetServer({ noDelay: true, pauseOnConnect: false }, (socket) => void this.#admit(socket));
+    this.#port = createNetServer(
+      { noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_MS },
+      (socket) => void this.#admit(socket),
+    );
     this.#port.maxConnections = limits.connectionsMax;
     // A server that is given its connections never listens itself: without this it would neither keep its time limits
     // nor know which of its connections are idle.

@@ -21,8 +21,9 @@ import { report } from './report.js';
 import { UNARY_SERVICE } from './unary-service.js';
 
 const IN_FLIGHT = 256;
-/** Until both paths run compiled: unary calls at first take twice the CPU that they settle at, which would flatter the stream. */
-const WARM_UP_MS = 4000;
+/** Spent on each before any is measured: unary calls at first take twice the CPU that they settle at, which would flatter the stream. */
+const WARM_UP_CPU_SECONDS = 4;
+const WARM_UP_STEP_MS = 500;
 const ROUNDS = 3;
 const ROUND_MS = 1500;
 const SECRET = 'a secret of this bench';
@@ -81,38 +82,39 @@ async function measure(port, storeId) {
     if (result.reading?.kind !== 'record') throw new Error(`answered ${result.reading?.kind ?? result.kind}`);
   };
   for (let i = 0; i < 1000; i++) await pool.write('n1', operation(i), record(), soon()).then(expectKind('held'));
-  const rates = {
-    reads: await ratio(
-      (i) => pool.read('n1', operation(i), false, soon()).then(expectRecord),
-      (i) => call({ case: 'read', value: { storageKey: key(i), replicationFactor: 1 } }),
-    ),
-    writes: await ratio(
-      (i) => pool.write('n1', operation(i), record(), soon()).then(expectKind('held', 'passed')),
-      (i) => call({ case: 'write', value: { storageKey: key(i), replicationFactor: 1, record: record().bytes } }),
-    ),
-  };
+  const rates = await measured({
+    readsStreamed: (i) => pool.read('n1', operation(i), false, soon()).then(expectRecord),
+    readsSingle: (i) => call({ case: 'read', value: { storageKey: key(i), replicationFactor: 1 } }),
+    writesStreamed: (i) => pool.write('n1', operation(i), record(), soon()).then(expectKind('held', 'passed')),
+    writesSingle: (i) =>
+      call({ case: 'write', value: { storageKey: key(i), replicationFactor: 1, record: record().bytes } }),
+  });
   pool.close();
-  for (const [what, { streamed, single }] of Object.entries(rates)) {
-    report(`${what} per CPU second, batched stream`, streamed, '/s');
-    report(`${what} per CPU second, unary calls`, single, '/s');
-  }
-  report('reads: batched stream over unary calls', rates.reads.streamed / rates.reads.single, 'x', '>= 20');
+  report('reads per CPU second, batched stream', rates.readsStreamed, '/s');
+  report('reads per CPU second, unary calls', rates.readsSingle, '/s');
+  report('writes per CPU second, batched stream', rates.writesStreamed, '/s');
+  report('writes per CPU second, unary calls', rates.writesSingle, '/s');
+  report('reads: batched stream over unary calls', rates.readsStreamed / rates.readsSingle, 'x', '>= 20');
   report(
     'writes of 100 bytes, flushed: batched stream over unary calls',
-    rates.writes.streamed / rates.writes.single,
+    rates.writesStreamed / rates.writesSingle,
     'x',
   );
 }
 
-/** Turn and turn about, so that a machine that slows down slows both. */
-async function ratio(streamed, single) {
-  const runs = { streamed, single };
-  const rates = { streamed: 0, single: 0 };
-  for (const run of Object.values(runs)) await load(run, WARM_UP_MS);
+/** Operations per CPU second of each; turn and turn about, so that a machine that slows down slows all. */
+async function measured(runs) {
+  const rates = Object.fromEntries(Object.keys(runs).map((name) => [name, 0]));
+  for (const run of Object.values(runs)) await warmUp(run);
   for (let round = 0; round < ROUNDS; round++) {
     for (const [name, run] of Object.entries(runs)) rates[name] += (await perCpuSecond(run)) / ROUNDS;
   }
   return rates;
+}
+
+async function warmUp(run) {
+  const until = (await cpuSeconds()) + WARM_UP_CPU_SECONDS;
+  while ((await cpuSeconds()) < until) await load(run, WARM_UP_STEP_MS);
 }
 
 async function perCpuSecond(run) {

@@ -5,6 +5,7 @@ import { AddressUnavailableError } from '../../ports/address-unavailable.js';
 
 /** How long sessions may finish what runs after GOAWAY. */
 const CLOSE_TIMEOUT_MS = 1000;
+const KEEP_ALIVE_MS = 30_000;
 
 /** A listening clear-text HTTP/2 server that can be closed although sessions are open. */
 export class Http2Listener {
@@ -35,6 +36,8 @@ export class Http2Listener {
     }
     const listener = new Http2Listener(server, server.address() as AddressInfo);
     server.on('session', (session) => listener.#track(session));
+    // A peer whose machine is gone says nothing: its session would stay for ever.
+    server.on('connection', (socket) => socket.setKeepAlive(true, KEEP_ALIVE_MS));
     server.on('error', () => {});
     return listener;
   }
