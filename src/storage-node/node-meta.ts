@@ -48,8 +48,10 @@ export function fenceWrite(epoch: number): EngineWrite {
   return { key: metaKey('fence'), value: numberValue(epoch) };
 }
 
+const GREATEST_KEY = metaKey('greatest');
+
 export function greatestTimestampWrite(timestampUs: number): EngineWrite {
-  return { key: metaKey('greatest'), value: numberValue(timestampUs) };
+  return { key: GREATEST_KEY, value: numberValue(timestampUs) };
 }
 
 /** A count of zero needs no entry. */
@@ -74,9 +76,10 @@ function versioned(content: Buffer): Buffer {
 }
 
 function numberValue(value: number): Buffer {
-  const content = Buffer.alloc(8);
-  content.writeDoubleBE(value);
-  return versioned(content);
+  const bytes = Buffer.allocUnsafe(9);
+  bytes[0] = VERSION;
+  bytes.writeDoubleBE(value, 1);
+  return bytes;
 }
 
 function numberOf(value: Uint8Array): number {

@@ -42,10 +42,10 @@ export function remoteStores(
 ): RemoteStores {
   const call = <Result>(work: () => Promise<Result>): Promise<Result> =>
     new Promise((resolve, reject) => {
-      const away = new MetadataUnavailableError('the metadata store does not answer');
-      if (conduct.down) return world.after(conduct.latencyMs(), () => process.run(() => reject(away)));
+      const away = () => new MetadataUnavailableError('the metadata store does not answer');
+      if (conduct.down) return world.after(conduct.latencyMs(), () => process.run(() => reject(away())));
       const fate = conduct.fate();
-      const timeout = world.after(STATEMENT_TIMEOUT_MS, () => process.run(() => reject(away)));
+      const timeout = world.after(STATEMENT_TIMEOUT_MS, () => process.run(() => reject(away())));
       if (fate === 'request_lost') return;
       world.after(conduct.latencyMs(), () => {
         const back = (settle: () => void) => {

@@ -40,7 +40,7 @@ export class UpHome {
   }
 
   postgresPid(): number {
-    return Number(readFileSync(join(this.postgresFolder(), 'data/postmaster.pid'), 'utf8').split('\n')[0]);
+    return Number(this.#postmasterLines()[0]);
   }
 
   /** Below the home, unless the home names another place. */
@@ -57,12 +57,14 @@ export class UpHome {
   /** Ends what is left, also after a failure, and removes what it kept. */
   async remove(): Promise<void> {
     const left = this.#left();
+    // A server that is killed leaves the folder of its socket, outside the home: the fifth line names it.
+    const socketFolder = this.#postmasterLines()[4] ?? '';
     await killAll();
     for (const pid of left) endNow(pid);
     await eventually(() => !left.some(isAlive));
-    const elsewhere = this.#elsewhere();
-    if (elsewhere !== undefined) await rm(elsewhere, { recursive: true, force: true });
-    await rm(this.folder, { recursive: true, force: true });
+    for (const path of [this.#elsewhere() ?? '', socketFolder, this.folder].filter((each) => each !== '')) {
+      await rm(path, { recursive: true, force: true });
+    }
   }
 
   /** A pid that was written down may be somebody else's by now: only processes known to be of this home count. */
@@ -71,10 +73,11 @@ export class UpHome {
     const pids = parts.map(({ pid }) => pid);
     try {
       const pid = this.postgresPid();
+      if (Number.isNaN(pid)) return pids;
       const command = execFileSync('ps', ['-o', 'command=', '-p', String(pid)], { encoding: 'utf8' });
       return command.includes(this.postgresFolder()) ? [...pids, pid] : pids;
     } catch {
-      // It stopped in order, or there was none.
+      // There is no such process.
       return pids;
     }
   }
@@ -89,6 +92,15 @@ export class UpHome {
       }));
     } catch {
       // It never came so far.
+      return [];
+    }
+  }
+
+  /** None when the server stopped in order, or never ran. */
+  #postmasterLines(): readonly string[] {
+    try {
+      return readFileSync(join(this.postgresFolder(), 'data/postmaster.pid'), 'utf8').split('\n');
+    } catch {
       return [];
     }
   }
