@@ -71,12 +71,12 @@ export class SimWorld {
     };
     const { network, metadata } = this;
     const flushMs = () => choice.between(0.3, weather.flushMaxMs);
-    this.nodes = ['a', 'b', 'c', 'd', 'e'].slice(0, choice.integer(3, 5)).map((nodeId) => {
+    this.nodes = ['a', 'b', 'c', 'd', 'e'].slice(0, choice.oneOf([3, 3, 3, 4, 5])).map((nodeId) => {
       const onFailure = (failure: unknown) => this.#nodeFailed(nodeId, failure);
       return new SimNode({ nodeId, clock, network, random, flushMs, onFailure }, this.#nextPort++);
     });
     this.coordinators = ['k1', 'k2', 'k3']
-      .slice(0, choice.integer(2, 3))
+      .slice(0, choice.oneOf([2, 2, 3]))
       .map((coordinatorId) => new SimCoordinator({ coordinatorId, clock, network, random, metadata, store }));
   }
 
