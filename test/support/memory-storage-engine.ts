@@ -37,7 +37,7 @@ export class MemoryStorageEngine implements StorageEngine {
     const name = nameOf(key);
     const begun = this.#unflushed.get(name);
     const value = begun === undefined ? this.#disk.entries.get(name) : begun.value;
-    return value === undefined ? undefined : Uint8Array.from(value);
+    return value === undefined ? undefined : new Uint8Array(value);
   }
 
   *range(start: Uint8Array, end: Uint8Array): Generator<EngineEntry> {
@@ -54,8 +54,8 @@ export class MemoryStorageEngine implements StorageEngine {
   commit(writes: readonly EngineWrite[]): Promise<void> {
     return new Promise((resolve, reject) => {
       const kept = writes.map(({ key, value }) => ({
-        key: Uint8Array.from(key),
-        value: value === undefined ? undefined : Uint8Array.from(value),
+        key: new Uint8Array(key),
+        value: value === undefined ? undefined : new Uint8Array(value),
       }));
       const commit: Commit = { writes: kept, resolve, reject };
       for (const { key, value } of kept) this.#unflushed.set(nameOf(key), { value, commit });
