@@ -5,6 +5,7 @@ import type { CoordinatorServices } from '../services/coordinator-services.js';
 import { type CallParts, ERRORS_HEADER } from './call.js';
 import { coordinatorRoutes } from './coordinator-routes.js';
 import { gzipFast } from './gzip-fast.js';
+import { withProtocolErrors } from './protocol-errors.js';
 import type { ServiceAlias } from './service-alias.js';
 
 /** Room for field names, keys, clocks and JSON's base64 around a value. */
@@ -28,7 +29,8 @@ export function rpcHandlers(options: RpcOptions): ReadonlyMap<string, UniversalH
   });
   router.service(CoordinatorService, coordinatorRoutes(options.services, options));
   const handlers = new Map<string, UniversalHandler>();
-  for (const handler of router.handlers) {
+  for (const bare of router.handlers) {
+    const handler = withProtocolErrors(bare, options);
     handlers.set(handler.requestPath, handler);
     for (const { serviceName, errors } of options.aliases) {
       const requestPath = `/${serviceName}/${handler.method.name}`;

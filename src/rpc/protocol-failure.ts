@@ -1,0 +1,53 @@
+import { Code, ConnectError } from '@connectrpc/connect';
+import { type ErrorCode as ErrorCodeName, QuorateError } from '../domain/errors.js';
+import { ErrorCode } from '../gen/coordinator/v1/coordinator_pb.js';
+import type { Log } from '../ports/log.js';
+import type { Random } from '../ports/random.js';
+import { type Failure, failureOf } from './failure.js';
+
+/** Whose fault an error is that the protocol layer raised before any handler ran. */
+const CODES: Readonly<Partial<Record<Code, ErrorCodeName>>> = {
+  [Code.InvalidArgument]: 'INVALID_REQUEST',
+  [Code.Unimplemented]: 'INVALID_REQUEST',
+  [Code.ResourceExhausted]: 'INVALID_REQUEST',
+  [Code.OutOfRange]: 'INVALID_REQUEST',
+  [Code.DeadlineExceeded]: 'QUORUM_NOT_REACHED',
+};
+
+/** How Connect tells of a binary body that it can't decode; for it that is an internal error. */
+const UNDECODABLE = 'parse binary: ';
+
+/** The error with the status that its cause deserves: a body that can't be decoded is the client's. */
+export function asClientError(error: ConnectError, message: string): ConnectError {
+  if (!error.rawMessage.startsWith(UNDECODABLE)) return error;
+  return new ConnectError(
+    `the body is no ${message}: ${error.rawMessage.slice(UNDECODABLE.length)}`,
+    Code.InvalidArgument,
+  );
+}
+
+/** The protocol layer's own error, as clients are told of every other; its status stays. What it can't explain is INTERNAL_ERROR. */
+export function protocolFailure(error: ConnectError, rpc: string, log: Log, random: Random): Failure {
+  const code = CODES[error.code];
+  if (code === undefined) return failureOf(new Error(error.rawMessage, { cause: error }), rpc, log, random);
+  return {
+    code,
+    errorCode: ErrorCode[code],
+    status: error.code,
+    retryable: error.code === Code.DeadlineExceeded,
+    message: `${code}: ${error.rawMessage}`,
+    outcomeUnknown: false,
+    replicaCount: 0,
+    metadata: {},
+  };
+}
+
+/** A field that is no UTF-8, told as the domain tells of bad fields. */
+export function badTextFailure(field: string, rpc: string, log: Log, random: Random): Failure {
+  return failureOf(
+    new QuorateError('invalid_field', `${field} must be valid UTF-8`, { metadata: { field } }),
+    rpc,
+    log,
+    random,
+  );
+}
