@@ -1,5 +1,5 @@
 const SAMPLES = 128;
-const RECOMPUTE_EVERY = 32;
+const RECOMPUTE_EVERY = 64;
 
 /** The 95th percentile of a node's recent answers, for hedging (Dean and Barroso, "The Tail at Scale", 2013). */
 export class LatencyWindow {

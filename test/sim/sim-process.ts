@@ -32,17 +32,11 @@ export class SimProcess implements Clock {
   }
 
   after(delayMs: number, callback: () => void): Timer {
-    let cancelled = false;
-    const timer = this.#world.after(delayMs, () => this.run(() => cancelled || callback()));
-    const cancel = () => {
-      cancelled = true;
-      timer.cancel();
-    };
-    return { cancel };
+    return this.#world.after(delayMs, callback, this);
   }
 
   nextTurn(callback: () => void): void {
-    this.#world.after(0, () => this.run(callback));
+    this.#world.after(0, callback, this);
   }
 
   /** Runs the callback in this process: now, when it goes on, or never. */

@@ -1,9 +1,46 @@
 import type { Clock, Timer } from '../../src/ports/clock.js';
 
-interface Due {
+/** Whoever a callback belongs to: runs it now, later, or never. */
+export interface Runner {
+  run(callback: () => void): void;
+}
+
+/** Something that is due, and the handle that cancels it. */
+class Due implements Timer {
+  readonly #onCancel: () => void;
+  #fired = false;
   readonly atMs: number;
   readonly order: number;
+  readonly runner: Runner | undefined;
   callback: (() => void) | undefined;
+
+  constructor(atMs: number, order: number, callback: () => void, runner: Runner | undefined, onCancel: () => void) {
+    this.atMs = atMs;
+    this.order = order;
+    this.callback = callback;
+    this.runner = runner;
+    this.#onCancel = onCancel;
+  }
+
+  cancel(): void {
+    if (this.callback === undefined) return;
+    this.callback = undefined;
+    if (!this.#fired) this.#onCancel();
+  }
+
+  /** Once, unless it was cancelled, also while its runner held it back. */
+  fire(): void {
+    this.#fired = true;
+    const { runner } = this;
+    if (runner === undefined) this.#call();
+    else runner.run(() => this.#call());
+  }
+
+  #call(): void {
+    const { callback } = this;
+    this.callback = undefined;
+    callback?.();
+  }
 }
 
 /** Real turns of the event loop are taken now and then, so that a long run starves nobody else in the process. */
@@ -15,6 +52,7 @@ export class VirtualClock implements Clock {
   #monotonicMs = 0;
   #order = 0;
   #live = 0;
+  readonly #onCancel = () => void this.#live--;
   /** A binary heap: the earliest first, in order of scheduling among equals. */
   readonly #heap: Due[] = [];
   /** What is due at this very moment, in order: most of it never needs the heap. */
@@ -31,17 +69,12 @@ export class VirtualClock implements Clock {
     return this.#monotonicMs;
   }
 
-  after(delayMs: number, callback: () => void): Timer {
-    const due: Due = { atMs: this.#monotonicMs + Math.max(0, delayMs), order: this.#order++, callback };
+  after(delayMs: number, callback: () => void, runner?: Runner): Timer {
+    const due = new Due(this.#monotonicMs + Math.max(0, delayMs), this.#order++, callback, runner, this.#onCancel);
     this.#live++;
     if (delayMs <= 0) this.#now.push(due);
     else this.#push(due);
-    const cancel = () => {
-      if (due.callback === undefined) return;
-      due.callback = undefined;
-      this.#live--;
-    };
-    return { cancel };
+    return due;
   }
 
   nextTurn(callback: () => void): void {
@@ -81,9 +114,7 @@ export class VirtualClock implements Clock {
           if (next === undefined) return resolve();
           this.#monotonicMs = Math.max(this.#monotonicMs, next.atMs);
           this.#live--;
-          const { callback } = next;
-          next.callback = undefined;
-          callback?.();
+          next.fire();
         } catch (error) {
           return reject(error);
         }
