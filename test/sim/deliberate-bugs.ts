@@ -23,6 +23,7 @@ export const DELIBERATE_BUGS: readonly DeliberateBug[] = [
   },
   {
     name: 'asking one replica only',
+    faults: 'clocks_behind,clock_jump,slow_node,message_loss,coordinator_crash_sending',
     seedsMax: 300,
     file: 'src/domain/level.ts',
     edits: [

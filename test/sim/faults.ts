@@ -20,7 +20,7 @@ export class Faults {
     this.#world = world;
     // Few kinds at once go deeper than all of them together (Groce et al., "Swarm Testing", 2012).
     const share = world.choice.between(0.15, 0.8);
-    this.#calmMaxMs = world.choice.oneOf([40, 150, 400, 1000]);
+    this.#calmMaxMs = world.choice.oneOf([100, 300, 600, 1200]);
     const kinds = [...PROCESS_FAULTS, ...SURROUNDING_FAULTS];
     this.#kinds = kinds.filter(({ name }) => (only.length > 0 ? only.includes(name) : world.choice.chance(share)));
   }

@@ -57,7 +57,7 @@ export class SimClient {
       const level = choice.chance(0.1) ? 'one' : choice.chance(0.15) ? 'all' : 'quorum';
       // Writes at level one have keys of their own: they promise nothing to the others.
       const key = level === 'one' ? 'relaxed' : choice.oneOf(this.#keys);
-      if (choice.chance(0.6)) await this.read(key, level);
+      if (choice.chance(0.65)) await this.read(key, level);
       else await this.write(key, level);
     }
   }
@@ -83,7 +83,7 @@ export class SimClient {
   async write(key: string, level: Level): Promise<void> {
     const { choice } = this.#world;
     const value = `${this.#name}-${++this.#count}`;
-    const keyed = choice.chance(0.5);
+    const keyed = choice.chance(0.4);
     const plan = { key, value, level, idempotencyKey: keyed ? `i-${value}` : '' };
     if (keyed) {
       this.#used.set(value, plan);
