@@ -42,7 +42,7 @@ describe('keyed writes on two coordinators', () => {
     Buffer.from((await client.readKeyValue({ tenantId: 't', key })).value).toString();
   /** Keys that are reserved and not answered. */
   const reservedKeys = async () => {
-    const client = openClient({ ...DATABASE_DEFAULTS, url: cluster.databaseUrl, applicationName: 'tests' }, 1);
+    const client = openClient({ ...DATABASE_DEFAULTS, url: cluster.databaseUrl, applicationName: 'tests' });
     const rows = await client`select key from quorate.idempotency_records where answer is null`;
     await client.end();
     return rows.map((row) => Buffer.from(row.key as Uint8Array).toString());

@@ -126,7 +126,7 @@ describe('with PostgreSQL away', () => {
   });
 
   it('read-only, as a standby is: writes with client keys are unavailable, and work again afterwards', async () => {
-    const admin = openClient({ ...DATABASE_DEFAULTS, url: postgres.url, applicationName: 'tests' }, 1);
+    const admin = openClient({ ...DATABASE_DEFAULTS, url: postgres.url, applicationName: 'tests' });
     const setReadOnly = async (state: 'on' | 'off') => {
       await admin.unsafe('set default_transaction_read_only = off');
       await admin.unsafe(`alter system set default_transaction_read_only = ${state}`);
@@ -149,7 +149,7 @@ describe('with PostgreSQL away', () => {
 
 /** The postmaster and its children. */
 async function serverPids({ pid, url }: EmbeddedPostgres): Promise<number[]> {
-  const client = openClient({ ...DATABASE_DEFAULTS, url, applicationName: 'tests' }, 1);
+  const client = openClient({ ...DATABASE_DEFAULTS, url, applicationName: 'tests' });
   const rows = await client`select pid from pg_stat_activity`;
   await client.end();
   return [pid, ...rows.map((row) => Number(row.pid))];

@@ -1,5 +1,4 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Database } from '../../src/adapters/postgres/database.js';
 import { PostgresIdempotencyStore } from '../../src/adapters/postgres/idempotency-store.js';
 import { systemRandom } from '../../src/adapters/system/system-random.js';
 import type { Dot } from '../../src/domain/clock.js';
@@ -23,8 +22,10 @@ async function postgresSubject(): Promise<Subject> {
   const { database, close } = await openTestDatabase();
   const expire = async (scope: IdempotencyScope) => {
     const [key, idempotencyKey] = bytesOf(scope);
-    await (database as Database).sql`update quorate.idempotency_records set expires_at = now()
-      where tenant_number = ${scope.tenantNumber} and key = ${key} and idempotency_key = ${idempotencyKey}`;
+    await database.query(
+      (sql) => sql`update quorate.idempotency_records set expires_at = now()
+        where tenant_number = ${scope.tenantNumber} and key = ${key} and idempotency_key = ${idempotencyKey}`,
+    );
   };
   return { store: new PostgresIdempotencyStore(database), expire, close };
 }

@@ -18,7 +18,7 @@ export async function createTestDatabase(): Promise<TestDatabase> {
   const server = { ...DATABASE_DEFAULTS, url: inject('postgresUrl'), applicationName: 'tests' };
   const name = `test_${randomBytes(6).toString('hex')}`;
   const run = async (statement: string) => {
-    const client = openClient(server, 1);
+    const client = openClient(server);
     await client.unsafe(statement);
     await client.end();
   };

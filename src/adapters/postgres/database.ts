@@ -1,5 +1,7 @@
-import { drizzle, type PostgresJsDatabase } from 'drizzle-orm/postgres-js';
+import type { PostgresJsDatabase } from 'drizzle-orm/postgres-js';
 import postgres, { type Sql } from 'postgres';
+import { ConnectionPool } from './connection-pool.js';
+import { drizzleOver, openForDrizzle } from './drizzle-over-pool.js';
 import { StatementTimeoutError, translatePostgresError } from './postgres-errors.js';
 
 export interface DatabaseSettings {
@@ -21,23 +23,27 @@ const CONNECT_TIMEOUT_S = 3;
 const RECONNECT_MAX_S = 1;
 
 /**
- * Connections to PostgreSQL: one pool for Drizzle, which changes its client's parsers, and one for grouped statements in
+ * Connections to PostgreSQL: one pool for Drizzle, which changes its clients' parsers, and one for grouped statements in
  * plain SQL. Nothing relies on a session's state, so a transaction pooler may stand between.
  */
 export class Database {
   readonly drizzle: PostgresJsDatabase;
-  readonly sql: Sql;
-  readonly prepare: boolean;
   readonly #timeoutMs: number;
-  readonly #pools: readonly Sql[];
+  readonly #drizzlePool: ConnectionPool;
+  readonly #plainPool: ConnectionPool;
 
   constructor(settings: DatabaseSettings) {
-    const drizzleClient = openClient(settings);
-    this.sql = openClient(settings);
-    this.drizzle = drizzle(drizzleClient);
-    this.prepare = settings.prepare;
-    this.#timeoutMs = settings.statementTimeoutMs;
-    this.#pools = [drizzleClient, this.sql];
+    const { poolMax: max, statementTimeoutMs } = settings;
+    const open = (onClose: () => void) => openClient(settings, onClose);
+    this.#plainPool = new ConnectionPool({ open, max, statementTimeoutMs });
+    this.#drizzlePool = new ConnectionPool({ open: openForDrizzle(open), max, statementTimeoutMs });
+    this.drizzle = drizzleOver(this.#drizzlePool);
+    this.#timeoutMs = statementTimeoutMs;
+  }
+
+  /** @throws MetadataUnavailableError, or the driver's error for a fault of ours */
+  query<Row>(statement: (sql: Sql) => PromiseLike<Row>): Promise<Row> {
+    return this.run(() => this.#plainPool.run(statement));
   }
 
   /**
@@ -59,21 +65,25 @@ export class Database {
   }
 
   async close(): Promise<void> {
-    await Promise.all(this.#pools.map((pool) => pool.end({ timeout: CLOSE_TIMEOUT_S })));
+    await Promise.all([this.#drizzlePool, this.#plainPool].map((pool) => pool.end(CLOSE_TIMEOUT_S)));
   }
 }
 
-/** A client of its own, for what must not share a pool: migrations and LISTEN. */
-export function openClient(settings: DatabaseSettings, connections = settings.poolMax): Sql {
+/** A client of one connection. */
+export function openClient(settings: DatabaseSettings, onClose?: () => void): Sql {
   const { url, ...socket } = socketOptions(settings.url);
   return postgres(url, {
     ...socket,
-    max: connections,
+    max: 1,
     prepare: settings.prepare,
     connect_timeout: CONNECT_TIMEOUT_S,
+    max_lifetime: null,
+    // No statement passes arrays; and where nothing could catch it, asking for their types would fail with its connection.
+    fetch_types: false,
     backoff: (attempt) => Math.min(RECONNECT_MAX_S, 0.05 * 2 ** attempt),
     onnotice: () => {},
     connection: { application_name: settings.applicationName },
+    ...(onClose === undefined ? {} : { onclose: onClose }),
   });
 }
 

@@ -1,4 +1,4 @@
-import type { Row } from 'postgres';
+import type { Row, Sql } from 'postgres';
 import type { Dot } from '../../domain/clock.js';
 import { MetadataUnavailableError } from '../../domain/errors.js';
 import {
@@ -57,12 +57,11 @@ export class PostgresIdempotencyStore implements IdempotencyStore {
     owner: string,
     leaseMs: number,
   ): Promise<Dot | undefined> {
-    const { sql } = this.#database;
-    const [row] = await this.#database.run(
-      () => sql`
+    const [row] = await this.#database.query(
+      (sql) => sql`
         update quorate.idempotency_records
         set owner = ${owner}, lease_until = now() + ${leaseMs}::float8 * interval '1 millisecond'
-        where ${this.#matches(scope)} and fingerprint = ${Buffer.from(fingerprint)} and answer is null
+        where ${matches(sql, scope)} and fingerprint = ${Buffer.from(fingerprint)} and answer is null
           and (lease_until is null or lease_until <= now()) and expires_at > now()
         returning dot_actor, dot_timestamp`,
     );
@@ -74,27 +73,24 @@ export class PostgresIdempotencyStore implements IdempotencyStore {
   }
 
   async release(scope: IdempotencyScope, owner: string): Promise<void> {
-    const { sql } = this.#database;
-    await this.#database.run(
-      () => sql`
+    await this.#database.query(
+      (sql) => sql`
         update quorate.idempotency_records set lease_until = null
-        where ${this.#matches(scope)} and owner = ${owner} and answer is null`,
+        where ${matches(sql, scope)} and owner = ${owner} and answer is null`,
     );
   }
 
   async forget(scope: IdempotencyScope, owner: string): Promise<void> {
-    const { sql } = this.#database;
-    await this.#database.run(
-      () => sql`
+    await this.#database.query(
+      (sql) => sql`
         delete from quorate.idempotency_records
-        where ${this.#matches(scope)} and owner = ${owner} and answer is null`,
+        where ${matches(sql, scope)} and owner = ${owner} and answer is null`,
     );
   }
 
   async removeExpired(limit: number): Promise<number> {
-    const { sql } = this.#database;
-    const { count } = await this.#database.run(
-      () => sql`
+    const { count } = await this.#database.query(
+      (sql) => sql`
         delete from quorate.idempotency_records where (tenant_number, key, idempotency_key) in (
           select tenant_number, key, idempotency_key from quorate.idempotency_records
           where expires_at <= now() order by expires_at limit ${limit})`,
@@ -114,26 +110,17 @@ export class PostgresIdempotencyStore implements IdempotencyStore {
     }
   }
 
-  /** Bytes travel as hex in text arrays, which every server and pooler takes. */
+  /** Items travel as JSON with bytes in hex, which every server and pooler takes. */
   async #insert(items: readonly Reservation[]): Promise<readonly { readonly inserted: boolean }[]> {
-    const { sql } = this.#database;
-    const rows = await this.#database.run(
-      () => sql`
+    const rows = await this.#database.query(
+      (sql) => sql`
         insert into quorate.idempotency_records as known (tenant_number, key, idempotency_key, fingerprint,
           dot_actor, dot_timestamp, owner, lease_until, expires_at)
         select tenant_number, decode(key, 'hex'), decode(idempotency_key, 'hex'), decode(fingerprint, 'hex'), dot_actor,
           dot_timestamp, owner, now() + lease_ms * interval '1 millisecond',
           now() + ${IDEMPOTENCY_WINDOW_MS}::float8 * interval '1 millisecond'
-        from unnest(
-          ${items.map(({ scope }) => scope.tenantNumber)}::int[],
-          ${items.map(({ scope }) => hex(scope.key))}::text[],
-          ${items.map(({ scope }) => hex(scope.idempotencyKey))}::text[],
-          ${items.map(({ fingerprint }) => hex(fingerprint))}::text[],
-          ${items.map(({ dot }) => dot.actor)}::text[],
-          ${items.map(({ dot }) => dot.timestamp)}::int8[],
-          ${items.map(({ owner }) => owner)}::text[],
-          ${items.map(({ leaseMs }) => leaseMs)}::float8[]
-        ) as item (tenant_number, key, idempotency_key, fingerprint, dot_actor, dot_timestamp, owner, lease_ms)
+        from json_to_recordset(${JSON.stringify(items.map(insertItem))}::text::json) as item (tenant_number int, key text,
+          idempotency_key text, fingerprint text, dot_actor text, dot_timestamp int8, owner text, lease_ms float8)
         on conflict (tenant_number, key, idempotency_key) do update
           set fingerprint = excluded.fingerprint, dot_actor = excluded.dot_actor,
             dot_timestamp = excluded.dot_timestamp, owner = excluded.owner, lease_until = excluded.lease_until,
@@ -146,18 +133,11 @@ export class PostgresIdempotencyStore implements IdempotencyStore {
   }
 
   async #update(items: readonly AnswerToStore[]): Promise<readonly { readonly stored: true }[]> {
-    const { sql } = this.#database;
-    await this.#database.run(
-      () => sql`
+    await this.#database.query(
+      (sql) => sql`
         update quorate.idempotency_records as known set answer = decode(item.answer, 'hex'), lease_until = null
-        from unnest(
-          ${items.map(({ scope }) => scope.tenantNumber)}::int[],
-          ${items.map(({ scope }) => hex(scope.key))}::text[],
-          ${items.map(({ scope }) => hex(scope.idempotencyKey))}::text[],
-          ${items.map(({ dot }) => dot.actor)}::text[],
-          ${items.map(({ dot }) => dot.timestamp)}::int8[],
-          ${items.map(({ answer }) => hex(encodeWriteAnswer(answer)))}::text[]
-        ) as item (tenant_number, key, idempotency_key, dot_actor, dot_timestamp, answer)
+        from json_to_recordset(${JSON.stringify(items.map(updateItem))}::text::json) as item (tenant_number int, key text,
+          idempotency_key text, dot_actor text, dot_timestamp int8, answer text)
         where known.tenant_number = item.tenant_number and known.key = decode(item.key, 'hex')
           and known.idempotency_key = decode(item.idempotency_key, 'hex') and known.dot_actor = item.dot_actor
           and known.dot_timestamp = item.dot_timestamp and known.answer is null`,
@@ -166,19 +146,34 @@ export class PostgresIdempotencyStore implements IdempotencyStore {
   }
 
   async #select(scope: IdempotencyScope): Promise<Row | undefined> {
-    const { sql } = this.#database;
-    const [row] = await this.#database.run(
-      () => sql`
+    const [row] = await this.#database.query(
+      (sql) => sql`
         select fingerprint, dot_actor, dot_timestamp, owner, answer, coalesce(lease_until > now(), false) as running
-        from quorate.idempotency_records where ${this.#matches(scope)} and expires_at > now()`,
+        from quorate.idempotency_records where ${matches(sql, scope)} and expires_at > now()`,
     );
     return row;
   }
+}
 
-  #matches({ tenantNumber, key, idempotencyKey }: IdempotencyScope) {
-    return this.#database.sql`tenant_number = ${tenantNumber} and key = ${Buffer.from(key)}
-      and idempotency_key = ${Buffer.from(idempotencyKey)}`;
-  }
+function matches(sql: Sql, { tenantNumber, key, idempotencyKey }: IdempotencyScope) {
+  return sql`tenant_number = ${tenantNumber} and key = ${Buffer.from(key)}
+    and idempotency_key = ${Buffer.from(idempotencyKey)}`;
+}
+
+function insertItem({ scope, fingerprint, dot, owner, leaseMs }: Reservation) {
+  return { ...scopeItem(scope), ...dotItem(dot), fingerprint: hex(fingerprint), owner, lease_ms: leaseMs };
+}
+
+function updateItem({ scope, dot, answer }: AnswerToStore) {
+  return { ...scopeItem(scope), ...dotItem(dot), answer: hex(encodeWriteAnswer(answer)) };
+}
+
+function scopeItem({ tenantNumber, key, idempotencyKey }: IdempotencyScope) {
+  return { tenant_number: tenantNumber, key: hex(key), idempotency_key: hex(idempotencyKey) };
+}
+
+function dotItem({ actor, timestamp }: Dot) {
+  return { dot_actor: actor, dot_timestamp: timestamp };
 }
 
 function recordOf(row: Row): IdempotencyRecord {

@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { drizzle } from 'drizzle-orm/postgres-js';
 import { migrate } from 'drizzle-orm/postgres-js/migrator';
-import type { Sql } from 'postgres';
+import { ConnectionPool, type RunStatement } from './connection-pool.js';
 import { type DatabaseSettings, openClient } from './database.js';
+import { drizzleOver, openForDrizzle } from './drizzle-over-pool.js';
 import { postgresCode, translatePostgresError } from './postgres-errors.js';
 import { SCHEMA } from './schema/quorate-schema.js';
 
@@ -17,6 +17,8 @@ const MIGRATIONS_TABLE = 'schema_migrations';
 /** Two who make the schema at the same moment collide in the catalogue; the loser tries again. */
 const COLLISIONS = new Set(['23505', '42P06', '42P07', '42710']);
 const COLLISION_ATTEMPTS = 10;
+/** Another coordinator's migrations may hold the lock for a while, and a migration may rewrite a table. */
+const STATEMENT_TIMEOUT_MS = 3_600_000;
 
 export class SchemaTooNewError extends Error {
   constructor(compatibility: number) {
@@ -40,17 +42,17 @@ export class SchemaMissingError extends Error {
  * @throws SchemaTooNewError, MetadataUnavailableError
  */
 export async function migrateSchema(settings: DatabaseSettings): Promise<void> {
-  await withClients(settings, async (locker, worker) => {
-    await prepareLock(locker);
-    await locker.begin(async (tx) => {
-      await tx`select 1 from quorate.migration_lock for update`;
-      await refuseNewerSchema(worker);
+  await withPools(settings, async (locker, worker) => {
+    await prepareLock(locker.run);
+    await locker.transaction(async (run) => {
+      await run((sql) => sql`select 1 from quorate.migration_lock for update`);
+      await refuseNewerSchema(worker.run);
       const options = {
         migrationsFolder: MIGRATIONS_FOLDER,
         migrationsSchema: SCHEMA,
         migrationsTable: MIGRATIONS_TABLE,
       };
-      await migrate(drizzle(worker), options);
+      await migrate(drizzleOver(worker), options);
     });
   });
 }
@@ -60,20 +62,24 @@ export async function migrateSchema(settings: DatabaseSettings): Promise<void> {
  * @throws SchemaMissingError, SchemaTooNewError, MetadataUnavailableError
  */
 export async function checkSchema(settings: DatabaseSettings): Promise<void> {
-  await withClients(settings, async (client) => {
-    await refuseNewerSchema(client);
-    const applied = await client`select to_regclass('quorate.schema_migrations') is not null as known`;
-    const count = applied[0]?.known ? await client`select count(*)::int as count from quorate.schema_migrations` : [];
-    if (Number(count[0]?.count ?? 0) < migrationCount()) throw new SchemaMissingError();
+  await withPools(settings, async ({ run }) => {
+    await refuseNewerSchema(run);
+    const [table] = await run((sql) => sql`select to_regclass('quorate.schema_migrations') is not null as known`);
+    const [row] = table?.known
+      ? await run((sql) => sql`select count(*)::int as count from quorate.schema_migrations`)
+      : [];
+    if (Number(row?.count ?? 0) < migrationCount()) throw new SchemaMissingError();
   });
 }
 
-async function prepareLock(client: Sql): Promise<void> {
+async function prepareLock(run: RunStatement): Promise<void> {
   for (let attempt = 1; ; attempt++) {
     try {
-      await client`create schema if not exists quorate`;
-      await client`create table if not exists quorate.migration_lock (only_row boolean primary key check (only_row))`;
-      await client`insert into quorate.migration_lock values (true) on conflict do nothing`;
+      await run((sql) => sql`create schema if not exists quorate`);
+      await run(
+        (sql) => sql`create table if not exists quorate.migration_lock (only_row boolean primary key check (only_row))`,
+      );
+      await run((sql) => sql`insert into quorate.migration_lock values (true) on conflict do nothing`);
       return;
     } catch (error) {
       if (attempt === COLLISION_ATTEMPTS || !COLLISIONS.has(postgresCode(error) ?? '')) throw error;
@@ -82,22 +88,27 @@ async function prepareLock(client: Sql): Promise<void> {
   }
 }
 
-async function refuseNewerSchema(client: Sql): Promise<void> {
-  const [table] = await client`select to_regclass('quorate.schema_info') is not null as known`;
+async function refuseNewerSchema(run: RunStatement): Promise<void> {
+  const [table] = await run((sql) => sql`select to_regclass('quorate.schema_info') is not null as known`);
   if (!table?.known) return;
-  const [row] = await client`select compatibility from quorate.schema_info`;
+  const [row] = await run((sql) => sql`select compatibility from quorate.schema_info`);
   const compatibility = Number(row?.compatibility ?? 0);
   if (compatibility > SCHEMA_COMPATIBILITY) throw new SchemaTooNewError(compatibility);
 }
 
-async function withClients(settings: DatabaseSettings, work: (a: Sql, b: Sql) => Promise<void>): Promise<void> {
-  const clients = [openClient(settings, 1), openClient(settings, 1)] as const;
+async function withPools(
+  settings: DatabaseSettings,
+  work: (locker: ConnectionPool, worker: ConnectionPool) => Promise<void>,
+): Promise<void> {
+  const open = openForDrizzle((onClose) => openClient(settings, onClose));
+  const pool = () => new ConnectionPool({ open, max: 1, statementTimeoutMs: STATEMENT_TIMEOUT_MS });
+  const pools = [pool(), pool()] as const;
   try {
-    await work(...clients);
+    await work(...pools);
   } catch (error) {
     throw translatePostgresError(error);
   } finally {
-    await Promise.all(clients.map((client) => client.end({ timeout: 1 })));
+    await Promise.all(pools.map((each) => each.end(1)));
   }
 }
 

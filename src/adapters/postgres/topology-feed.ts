@@ -6,7 +6,7 @@ import { TOPOLOGY_CHANNEL } from './topology-store.js';
 export function listenFeed(settings: DatabaseSettings): TopologyFeed {
   return {
     async subscribe(onHint, signal) {
-      const client = openClient(settings, 1);
+      const client = openClient(settings);
       signal.addEventListener('abort', () => void client.end({ timeout: 1 }), { once: true });
       await client.listen(TOPOLOGY_CHANNEL, onHint, onHint);
     },

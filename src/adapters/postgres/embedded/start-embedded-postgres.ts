@@ -147,7 +147,7 @@ async function ready(url: string, exited: Promise<void>): Promise<boolean> {
   void exited.then(() => {
     over = true;
   });
-  const client = openClient({ ...DATABASE_DEFAULTS, url, applicationName: 'quorate up' }, 1);
+  const client = openClient({ ...DATABASE_DEFAULTS, url, applicationName: 'quorate up' });
   try {
     for (const untilMs = Date.now() + READY_TIMEOUT_MS; !over; ) {
       try {
