@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
 import { PostgresCoordinatorStore } from '../adapters/postgres/coordinator-store.js';
 import { Database, type DatabaseSettings } from '../adapters/postgres/database.js';
 import { PostgresIdempotencyStore } from '../adapters/postgres/idempotency-store.js';
@@ -12,6 +13,8 @@ import type { Clock } from '../ports/clock.js';
 import type { Log } from '../ports/log.js';
 import type { Random } from '../ports/random.js';
 import { rpcHandlers } from '../rpc/rpc-handler.js';
+import { readCertificate } from '../server/certificate.js';
+import { CertificateWatch } from '../server/certificate-watch.js';
 import { DEFAULT_PORT_LIMITS, OnePort } from '../server/one-port.js';
 import { requestHandler } from '../server/request-handler.js';
 import { readinessOf } from '../services/readiness.js';
@@ -32,11 +35,12 @@ export interface RunningCoordinator {
 
 /**
  * Brings the schema up to date, registers this start, reads the topology, connects to the storage nodes and listens.
- * @throws MetadataUnavailableError, SchemaTooNewError, SchemaMissingError, AddressUnavailableError
+ * @throws CertificateError, MetadataUnavailableError, SchemaTooNewError, SchemaMissingError, AddressUnavailableError
  */
 export async function startCoordinator(config: CoordinatorConfig, around: Surroundings): Promise<RunningCoordinator> {
   const { clock, random, log } = around;
   const settings: DatabaseSettings = { ...config.database, applicationName: `quorate ${config.coordinatorId}` };
+  const certificate = config.tls && readCertificate(config.tls);
   await (config.migrates ? migrateSchema(settings) : checkSchema(settings));
   const database = new Database(settings);
   try {
@@ -64,14 +68,19 @@ export async function startCoordinator(config: CoordinatorConfig, around: Surrou
       valueBytesMax: config.limits.valueBytesMax,
     });
     const readiness = () => readinessOf({ draining, guard });
-    const port = new OnePort(requestHandler({ handlers, log, readiness, version: VERSION }), DEFAULT_PORT_LIMITS);
+    const handler = requestHandler({ handlers, log, readiness, version: VERSION });
+    const port = new OnePort(handler, DEFAULT_PORT_LIMITS, certificate);
     const address = await port.listen(config.host, config.port).catch(async (error: unknown) => {
       await stop();
       throw error;
     });
+    const renewal =
+      config.tls && certificate && new CertificateWatch(config.tls, certificate, log, (renewed) => port.renew(renewed));
     log.info({ coordinatorId: config.coordinatorId, ...address }, 'the coordinator serves');
     const drain = async () => {
       draining = true;
+      renewal?.stop();
+      await delay(config.drainDelayMs);
       await port.drain(config.drainTimeoutMs);
       await stop();
       await database.close();

@@ -8,8 +8,11 @@ import {
   readChoice,
   readCount,
   readDatabaseUrl,
+  readFileName,
   readHostPort,
+  readHosts,
   readId,
+  readOrigins,
   readSecretFile,
   readSwitch,
   showHostPort,
@@ -43,6 +46,11 @@ export interface CoordinatorConfig {
     readonly requestTimeoutMs: number;
     readonly requestTimeoutMaxMs: number;
   };
+  /** Undefined: clear text only. */
+  readonly tls: { readonly certFile: string; readonly keyFile: string } | undefined;
+  /** Origins of web pages, and host names, that are let in besides those of loopback; `*` is all. */
+  readonly admitted: { readonly origins: readonly string[]; readonly hosts: readonly string[] };
+  readonly drainDelayMs: number;
   readonly drainTimeoutMs: number;
   readonly logLevel: LogLevel;
 }
@@ -88,6 +96,9 @@ export function coordinatorConfig(flags: Flags, environment: Environment, migrat
       requestTimeoutMs: ms(SETTINGS.requestTimeout, REQUEST_TIMEOUT_MAX_MS),
       requestTimeoutMaxMs: REQUEST_TIMEOUT_MAX_MS,
     },
+    tls: readTlsFiles(reader),
+    admitted: { origins: readOrigins(reader, SETTINGS.corsOrigin), hosts: readHosts(reader, SETTINGS.allowedHost) },
+    drainDelayMs: readCount(reader, SETTINGS.drainDelay, 1000, { min: 0, max: DURATION.max }),
     drainTimeoutMs: ms(SETTINGS.drainTimeout),
     logLevel: readChoice<LogLevel>(reader, SETTINGS.logLevel, 'info', ['debug', 'info', 'warn', 'error']),
   });
@@ -100,6 +111,13 @@ function defaultId(): string {
       .replaceAll(/[^A-Za-z0-9._-]/g, '-')
       .slice(0, 64) || 'coordinator'
   );
+}
+
+function readTlsFiles(reader: SettingReader): CoordinatorConfig['tls'] {
+  const [certFile, keyFile] = [readFileName(reader, SETTINGS.tlsCert), readFileName(reader, SETTINGS.tlsKey)];
+  if (certFile !== undefined) return { certFile, keyFile: keyFile ?? certFile };
+  if (keyFile !== undefined) reader.note(SETTINGS.tlsKey, `needs --${SETTINGS.tlsCert.flag}, too`);
+  return undefined;
 }
 
 function readAliases(reader: SettingReader): CoordinatorConfig['rpc']['aliases'] {

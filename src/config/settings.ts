@@ -85,6 +85,37 @@ const COORDINATOR_TUNING = {
     byDefault: '1048576',
     meaning: 'the longest value in bytes; 4194304 at most, as values are held in memory on their way',
   },
+  tlsCert: {
+    flag: 'tls-cert-file',
+    variable: 'QUORATE_TLS_CERT_FILE',
+    shape: 'FILE',
+    byDefault: '',
+    meaning:
+      'PEM file with the certificate chain: with it the port answers TLS, too; a renewed file is taken up within seconds',
+  },
+  tlsKey: {
+    flag: 'tls-key-file',
+    variable: 'QUORATE_TLS_KEY_FILE',
+    shape: 'FILE',
+    byDefault: 'the certificate file',
+    meaning: "PEM file with the certificate's private key",
+  },
+  corsOrigin: {
+    flag: 'cors-origin',
+    variable: 'QUORATE_CORS_ORIGIN',
+    shape: 'ORIGINS',
+    byDefault: '',
+    meaning:
+      'origins of web pages that may call, comma-separated, or *; pages on localhost always may while the listen address is on loopback',
+  },
+  allowedHost: {
+    flag: 'allowed-host',
+    variable: 'QUORATE_ALLOWED_HOST',
+    shape: 'HOSTS',
+    byDefault: '',
+    meaning:
+      'further host names that clients may use while the listen address is on loopback, comma-separated, or *; others are refused, as DNS may be made to lie',
+  },
 } as const satisfies Record<string, Setting>;
 
 export const COORDINATOR_SETTINGS = {
@@ -138,6 +169,13 @@ export const COORDINATOR_SETTINGS = {
     shape: 'MS',
     byDefault: '10000',
     meaning: 'how long running calls may finish after SIGTERM',
+  },
+  drainDelay: {
+    flag: 'drain-delay-ms',
+    variable: 'QUORATE_DRAIN_DELAY_MS',
+    shape: 'MS',
+    byDefault: '1000',
+    meaning: 'how long /readyz says no after SIGTERM before connections are refused, for load balancers to see it',
   },
   logLevel: LOG_LEVEL,
 } as const satisfies Record<string, Setting>;

@@ -78,6 +78,41 @@ export function readServerUrl(reader: SettingReader, setting: Setting, otherwise
   });
 }
 
+/** Undefined when it is not set. */
+export function readFileName(reader: SettingReader, setting: Setting): string | undefined {
+  // A file named "" can't be; here it stands for none.
+  return reader.read(setting, '', 'a file', (text) => text || undefined) || undefined;
+}
+
+/** Web origins (RFC 6454), as browsers write them, or `*`. */
+export function readOrigins(reader: SettingReader, setting: Setting): readonly string[] {
+  const rule = '* or origins such as https://app.example:8443, comma-separated';
+  return reader.read<readonly string[]>(setting, [], rule, (text) =>
+    listOf(text, (entry) => {
+      if (entry === '*') return entry;
+      const { protocol, origin, href } = new URL(entry);
+      const isOrigin = ['http:', 'https:'].includes(protocol) && (href === `${origin}/` || href === origin);
+      return isOrigin && !entry.endsWith('/') ? origin : undefined;
+    }),
+  );
+}
+
+/** Host names and addresses without ports, in lower case, or `*`. */
+export function readHosts(reader: SettingReader, setting: Setting): readonly string[] {
+  const rule = '* or host names without ports, comma-separated';
+  return reader.read<readonly string[]>(setting, [], rule, (text) =>
+    listOf(text, (entry) =>
+      /^(\*|[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])$/.test(entry) ? entry.toLowerCase() : undefined,
+    ),
+  );
+}
+
+/** Undefined when an entry is. */
+function listOf(text: string, understand: (entry: string) => string | undefined): readonly string[] | undefined {
+  const entries = text.split(',').map((entry) => understand(entry.trim()));
+  return entries.every((entry) => entry !== undefined) ? entries : undefined;
+}
+
 /** The secret's bytes without surrounding white space. A file that others may read is no secret. */
 export function readSecretFile(reader: SettingReader, setting: Setting): Uint8Array {
   const path = reader.read(setting, undefined, 'a file', (text) => text || undefined);

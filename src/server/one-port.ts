@@ -2,7 +2,9 @@ import { once } from 'node:events';
 import { createServer as createHttp1Server, type Server as Http1Server } from 'node:http';
 import { createServer as createHttp2Server, type Http2Server, type ServerHttp2Session } from 'node:http2';
 import { type AddressInfo, createServer as createNetServer, type Server, type Socket } from 'node:net';
+import { createServer as createTlsServer, type TLSSocket, type Server as TlsServer } from 'node:tls';
 import { AddressUnavailableError } from '../ports/address-unavailable.js';
+import type { Certificate } from './certificate.js';
 import { sniffProtocol } from './protocol-sniffer.js';
 import type { RequestHandler } from './request-handler.js';
 
@@ -33,19 +35,23 @@ const SESSION_WINDOW_BYTES = 8 * 1024 * 1024;
 /** A client whose machine is gone is noticed some time after this. */
 const KEEP_ALIVE_MS = 30_000;
 
-/** One TCP port that answers HTTP/1.1 and HTTP/2 with prior knowledge, by a connection's first bytes. */
+/** TLS below 1.2 is broken (RFC 8996). */
+const TLS_OPTIONS = { ALPNProtocols: ['h2', 'http/1.1'], minVersion: 'TLSv1.2' } as const;
+
+/** One TCP port that answers HTTP/1.1, HTTP/2 with prior knowledge and, given a certificate, TLS: by a connection's first bytes. */
 export class OnePort {
   readonly #limits: PortLimits;
   readonly #port: Server;
   readonly #http1: Http1Server;
   readonly #http2: Http2Server;
+  readonly #tls: TlsServer | undefined;
   readonly #sockets = new Set<Socket>();
   /** Connections that have not told their protocol yet: idle ones, which neither server knows of. */
   readonly #unsniffed = new Set<Socket>();
   readonly #sessions = new Set<ServerHttp2Session>();
   #draining = false;
 
-  constructor(handler: RequestHandler, limits: PortLimits) {
+  constructor(handler: RequestHandler, limits: PortLimits, certificate?: Certificate) {
     this.#limits = limits;
     this.#http1 = createHttp1Server(
       {
@@ -68,6 +74,7 @@ export class OnePort {
       handler,
     );
     this.#http2.on('session', (session) => this.#trackSession(session));
+    this.#tls = certificate && this.#createTls(certificate);
     this.#port = createNetServer(
       { noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_MS },
       (socket) => void this.#admit(socket),
@@ -79,6 +86,11 @@ export class OnePort {
     // A bad request line ends its own connection only.
     this.#http1.on('clientError', (_error, socket) => socket.destroy());
     this.#http2.on('sessionError', () => {});
+  }
+
+  /** For connections from now on. */
+  renew(certificate: Certificate): void {
+    this.#tls?.setSecureContext({ ...TLS_OPTIONS, ...certificate });
   }
 
   /** @throws AddressUnavailableError */
@@ -127,9 +139,23 @@ export class OnePort {
         socket.resume();
         return;
       case 'tls':
+        if (this.#tls === undefined) socket.destroy();
+        else this.#tls.emit('connection', socket);
+        return;
       case 'silent':
         socket.destroy();
     }
+  }
+
+  #createTls(certificate: Certificate): TlsServer {
+    const options = { ...TLS_OPTIONS, ...certificate, handshakeTimeout: this.#limits.silenceMs };
+    const tls = createTlsServer(options, (socket: TLSSocket) => {
+      socket.on('error', () => socket.destroy());
+      const server = socket.alpnProtocol === 'h2' ? this.#http2 : this.#http1;
+      server.emit('connection', socket);
+    });
+    // A failed handshake ends its own connection only.
+    return tls.on('tlsClientError', (_error, socket) => socket.destroy());
   }
 
   #trackSession(session: ServerHttp2Session): void {

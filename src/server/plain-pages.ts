@@ -1,3 +1,4 @@
+import type { TLSSocket } from 'node:tls';
 import type { NodeRequest, NodeResponse } from './node-http.js';
 
 export type Readiness = { readonly ready: true } | { readonly ready: false; readonly reason: string };
@@ -29,7 +30,8 @@ const PATHS = 'RPCs are at /coordinator.v1.CoordinatorService/<RPC>; /healthz an
 function welcome({ version, readiness }: PageParts, request: NodeRequest): string {
   const state = readiness();
   const host = request.headers.host ?? request.headers[':authority'] ?? '127.0.0.1:7400';
-  const service = `http://${String(host)}/coordinator.v1.CoordinatorService`;
+  const scheme = (request.socket as Partial<TLSSocket>).encrypted ? 'https' : 'http';
+  const service = `${scheme}://${String(host)}/coordinator.v1.CoordinatorService`;
   return [
     `Quorate ${version}: ${state.ready ? 'ready' : `not ready: ${state.reason}`}`,
     '',

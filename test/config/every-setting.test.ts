@@ -42,10 +42,11 @@ function describeSettings<Settings extends Readonly<Record<string, Setting>>, Co
   const names = Object.keys(settings) as (keyof Settings & string)[];
   describe.each(names)(`quorate ${command}: %s`, (name) => {
     const { flag = '', variable = '' } = settings[name] as Setting;
-    const { of, one, other, byDefault, wrong, rule } = examples[name];
+    const { of, one, other, byDefault, wrong, rule, with: needed } = examples[name];
     // Whatever else is required is there, so that a problem can only be this setting's.
     const required = names.filter((each) => each !== name && examples[each].byDefault === undefined);
-    const others = Object.fromEntries(required.map((each) => [settings[each]?.flag, examples[each].one[0]]));
+    const examplesOf = required.map((each) => [settings[each]?.flag, examples[each].one[0]]);
+    const others = { ...Object.fromEntries(examplesOf), ...needed };
     const meaningOf = (flags: Flags, environment: Flags = {}) => of(read({ ...others, ...flags }, environment));
     const problemsOf = (flags: Flags, environment: Flags = {}) => {
       try {

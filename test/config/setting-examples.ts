@@ -32,6 +32,8 @@ export interface Example<Config> {
   /** Texts that break the rule, and words of that rule. */
   readonly wrong: readonly string[];
   readonly rule: string;
+  /** Another setting without which it is no good, by flag. */
+  readonly with?: Readonly<Record<string, string>>;
 }
 /** The compiler asks for an example of each setting. */
 export type Examples<Settings, Config> = Readonly<Record<keyof Settings, Example<Config>>>;
@@ -132,6 +134,45 @@ export const COORDINATOR_EXAMPLES: Examples<typeof COORDINATOR_SETTINGS, Coordin
   lease: count(({ timeouts }) => timeouts.leaseMs, 10_000, 600_000),
   keyBytes: count(({ limits }) => limits.keyBytesMax, 1024, 1024),
   valueBytes: count(({ limits }) => limits.valueBytesMax, 1_048_576, 4_194_304),
+  tlsCert: {
+    of: ({ tls }) => tls,
+    one: ['a.pem', { certFile: 'a.pem', keyFile: 'a.pem' }],
+    other: ['/b.pem', { certFile: '/b.pem', keyFile: '/b.pem' }],
+    byDefault: { is: undefined },
+    wrong: [''],
+    rule: 'must be a file',
+  },
+  tlsKey: {
+    of: ({ tls }) => tls?.keyFile,
+    one: ['a.pem', 'a.pem'],
+    other: ['/b.pem', '/b.pem'],
+    byDefault: { is: 'cert.pem' },
+    wrong: [''],
+    rule: 'must be a file',
+    with: { 'tls-cert-file': 'cert.pem' },
+  },
+  corsOrigin: {
+    of: ({ admitted }) => admitted.origins,
+    one: ['https://app.example', ['https://app.example']],
+    other: ['http://[::1]:8080, *', ['http://[::1]:8080', '*']],
+    byDefault: { is: [] },
+    wrong: ['app.example', 'https://app.example/', 'https://app.example/page', 'ftp://app.example', 'null', ''],
+    rule: 'must be * or origins such as https://',
+  },
+  allowedHost: {
+    of: ({ admitted }) => admitted.hosts,
+    one: ['Store.Example', ['store.example']],
+    other: ['[::1],*', ['[::1]', '*']],
+    byDefault: { is: [] },
+    wrong: ['store.example:7400', 'https://store.example', 'a b', 'a,', ''],
+    rule: 'must be * or host names without ports',
+  },
+  drainDelay: {
+    ...count((config: CoordinatorConfig) => config.drainDelayMs, 1000, 600_000),
+    one: ['0', 0],
+    wrong: ['-1', '600001', '1.5', ''],
+    rule: 'must be a whole number from 0 to 600000',
+  },
   drainTimeout: count((config) => config.drainTimeoutMs, 10_000, 600_000),
   logLevel: LOG_LEVEL,
 };

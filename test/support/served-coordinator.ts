@@ -1,4 +1,5 @@
 import { type RpcOptions, rpcHandlers } from '../../src/rpc/rpc-handler.js';
+import type { Certificate } from '../../src/server/certificate.js';
 import { DEFAULT_PORT_LIMITS, OnePort, type PortLimits } from '../../src/server/one-port.js';
 import type { Readiness } from '../../src/server/plain-pages.js';
 import { requestHandler } from '../../src/server/request-handler.js';
@@ -36,6 +37,7 @@ export interface ServedCoordinator {
 export async function serveCoordinator(
   options: Partial<Pick<RpcOptions, 'errors' | 'valueBytesMax'>> = {},
   limits: Partial<PortLimits> = {},
+  certificate?: Certificate,
 ): Promise<ServedCoordinator> {
   const [services, log, clock] = [new ScriptedServices(), new MemoryLog(), new VirtualClock()];
   // An arbitrary start, so that deadlines relative to zero would show.
@@ -53,7 +55,7 @@ export async function serveCoordinator(
   });
   const readiness = () => served.readiness;
   const handler = requestHandler({ handlers, log, readiness, version: '1.2.3' });
-  const onePort = new OnePort(handler, { ...DEFAULT_PORT_LIMITS, ...limits });
+  const onePort = new OnePort(handler, { ...DEFAULT_PORT_LIMITS, ...limits }, certificate);
   const address = await onePort.listen('127.0.0.1', 0);
   const served: ServedCoordinator = {
     ...address,

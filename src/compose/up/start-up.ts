@@ -125,12 +125,13 @@ async function startCoordinators(options: {
   const start = async (port: number, i: number): Promise<string> => {
     const id = `coordinator-${i + 1}`;
     const args = ['coordinator', '--id', id, '--listen', `${host}:${port}`];
-    const secrets = ['--cluster-secret-file', home.clusterSecretFile];
+    // Nobody balances between these, so nobody needs to see one leave.
+    const more = ['--cluster-secret-file', home.clusterSecretFile, '--drain-delay-ms', '0'];
     // The database's password is no argument: anybody may list those.
     const environment = { ...config.environment, DATABASE_URL: databaseUrl };
     const part = new SupervisedPart(
       `coordinator ${id}`,
-      () => startPart({ ...config, environment }, home, id, [...args, ...secrets]),
+      () => startPart({ ...config, environment }, home, id, [...args, ...more]),
       print,
     );
     parts.coordinators.push(part);
