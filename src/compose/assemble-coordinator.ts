@@ -18,6 +18,7 @@ import type { CoordinatorServices } from '../services/coordinator-services.js';
 import { KeyedWrites } from '../services/keyed-writes.js';
 import { Migrations } from '../services/migrations.js';
 import { ReadKeyValue } from '../services/read-key-value.js';
+import { type Readiness, ReadinessCheck } from '../services/readiness.js';
 import { ReplicatedWrite } from '../services/replicated-write.js';
 import { SealedWrites } from '../services/sealed-writes.js';
 import { SealingSecrets } from '../services/sealing-secrets.js';
@@ -61,7 +62,8 @@ export interface CoordinatorParts {
 
 export interface AssembledCoordinator {
   readonly coordinator: CoordinatorServices;
-  readonly guard: ClockGuard;
+  /** Whether it can serve; a drain is its caller's. */
+  readiness(): Readiness;
   stop(): Promise<void>;
 }
 
@@ -104,6 +106,7 @@ export async function assembleCoordinator(parts: CoordinatorParts): Promise<Asse
       log.warn({ err }, 'the metadata store gives no hints of changes; the topology is polled');
     });
   for (const loop of Object.values(loops)) loop.start();
+  const readiness = new ReadinessCheck({ guard, topology, replicas });
   const introduction = new Introduction({ transport, clock, random, greeting, topology: () => topology.snapshot });
   return {
     coordinator: services(parts, {
@@ -114,7 +117,7 @@ export async function assembleCoordinator(parts: CoordinatorParts): Promise<Asse
       actor,
       sealed: new SealedWrites(secrets, clock),
     }),
-    guard,
+    readiness: () => readiness.current(),
     async stop() {
       feedStop.abort();
       await Promise.all(Object.values(loops).map((loop) => loop.stop()));

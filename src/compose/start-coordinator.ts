@@ -17,7 +17,7 @@ import { readCertificate } from '../server/certificate.js';
 import { CertificateWatch } from '../server/certificate-watch.js';
 import { DEFAULT_PORT_LIMITS, OnePort } from '../server/one-port.js';
 import { requestHandler } from '../server/request-handler.js';
-import { readinessOf } from '../services/readiness.js';
+import type { Readiness } from '../services/readiness.js';
 import { assembleCoordinator } from './assemble-coordinator.js';
 
 export interface Surroundings {
@@ -44,7 +44,7 @@ export async function startCoordinator(config: CoordinatorConfig, around: Surrou
   await (config.migrates ? migrateSchema(settings) : checkSchema(settings));
   const database = new Database(settings);
   try {
-    const { coordinator, guard, stop } = await assembleCoordinator({
+    const { coordinator, readiness, stop } = await assembleCoordinator({
       ...around,
       coordinatorId: config.coordinatorId,
       advertisedAddress: config.advertise,
@@ -60,15 +60,18 @@ export async function startCoordinator(config: CoordinatorConfig, around: Surrou
         feed: config.listens ? listenFeed(settings) : silentFeed,
       },
     });
-    let draining = false;
+    const leaving = new AbortController();
+    const readinessNow = (): Readiness =>
+      leaving.signal.aborted ? { ready: false, reason: 'it is shutting down' } : readiness();
     const handlers = rpcHandlers({
       ...around,
       ...config.rpc,
       services: coordinator,
       valueBytesMax: config.limits.valueBytesMax,
+      readiness: readinessNow,
+      leaving: leaving.signal,
     });
-    const readiness = () => readinessOf({ draining, guard });
-    const handler = requestHandler({ handlers, log, readiness, version: VERSION });
+    const handler = requestHandler({ handlers, log, readiness: readinessNow, version: VERSION });
     const port = new OnePort(handler, DEFAULT_PORT_LIMITS, certificate);
     const address = await port.listen(config.host, config.port).catch(async (error: unknown) => {
       await stop();
@@ -78,7 +81,7 @@ export async function startCoordinator(config: CoordinatorConfig, around: Surrou
       config.tls && certificate && new CertificateWatch(config.tls, certificate, log, (renewed) => port.renew(renewed));
     log.info({ coordinatorId: config.coordinatorId, ...address }, 'the coordinator serves');
     const drain = async () => {
-      draining = true;
+      leaving.abort();
       renewal?.stop();
       await delay(config.drainDelayMs);
       await port.drain(config.drainTimeoutMs);

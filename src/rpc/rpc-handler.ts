@@ -1,18 +1,22 @@
 import { createConnectRouter } from '@connectrpc/connect';
 import type { UniversalHandler } from '@connectrpc/connect/protocol';
 import { CoordinatorService } from '../gen/coordinator/v1/coordinator_pb.js';
+import { Health } from '../gen/grpc/health/v1/health_pb.js';
+import { ServerReflection } from '../gen/grpc/reflection/v1/reflection_pb.js';
 import type { CoordinatorServices } from '../services/coordinator-services.js';
 import { type CallParts, ERRORS_HEADER } from './call.js';
 import { coordinatorRoutes } from './coordinator-routes.js';
 import { gzipFast } from './gzip-fast.js';
+import { type HealthParts, healthRoutes } from './health-routes.js';
 import { withProtocolErrors } from './protocol-errors.js';
+import { REFLECTION_ALIAS, reflectionRoutes } from './reflection-routes.js';
 import type { ServiceAlias } from './service-alias.js';
 
 /** Room for field names, keys, clocks and JSON's base64 around a value. */
 const MESSAGE_OVERHEAD_BYTES = 64 * 1024;
 const BASE64_GROWTH = 4 / 3;
 
-export interface RpcOptions extends CallParts {
+export interface RpcOptions extends CallParts, HealthParts {
   readonly services: CoordinatorServices;
   readonly aliases: readonly ServiceAlias[];
   readonly valueBytesMax: number;
@@ -37,7 +41,23 @@ export function rpcHandlers(options: RpcOptions): ReadonlyMap<string, UniversalH
       handlers.set(requestPath, errors === undefined ? handler : withErrorMode(handler, errors));
     }
   }
+  for (const [path, handler] of standardHandlers(options)) handlers.set(path, handler);
   return handlers;
+}
+
+/** Health and reflection, as gRPC's own tools expect them. */
+function* standardHandlers(options: RpcOptions): Generator<readonly [string, UniversalHandler]> {
+  const own = { serviceName: CoordinatorService.typeName, service: CoordinatorService };
+  const aliases = options.aliases.map(({ serviceName }) => ({ serviceName, service: CoordinatorService }));
+  const standard = [Health, ServerReflection].map((service) => ({ serviceName: service.typeName, service }));
+  const services = [own, ...aliases, ...standard, { serviceName: REFLECTION_ALIAS, service: ServerReflection }];
+  const router = createConnectRouter({ acceptCompression: [gzipFast], readMaxBytes: MESSAGE_OVERHEAD_BYTES });
+  const names = services.map(({ serviceName }) => serviceName);
+  router.service(Health, healthRoutes(options, names)).service(ServerReflection, reflectionRoutes(services));
+  for (const handler of router.handlers) {
+    yield [handler.requestPath, handler];
+    if (handler.service === ServerReflection) yield [`/${REFLECTION_ALIAS}/${handler.method.name}`, handler];
+  }
 }
 
 /** The alias's error mode, for requests that choose none themselves. */

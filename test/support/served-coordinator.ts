@@ -29,6 +29,8 @@ export interface ServedCoordinator {
   readonly onePort: OnePort;
   /** What /readyz says; ready at first. */
   readiness: Readiness;
+  /** What a stopping server does first. */
+  leave(): void;
   /** Cuts whatever is left; may follow a drain. */
   stop(): Promise<void>;
 }
@@ -42,6 +44,8 @@ export async function serveCoordinator(
   const [services, log, clock] = [new ScriptedServices(), new MemoryLog(), new VirtualClock()];
   // An arbitrary start, so that deadlines relative to zero would show.
   await clock.advance(1_000_000);
+  const leaving = new AbortController();
+  const readiness = () => served.readiness;
   const handlers = rpcHandlers({
     services,
     log,
@@ -52,8 +56,9 @@ export async function serveCoordinator(
     valueBytesMax: options.valueBytesMax ?? 1024 * 1024,
     requestTimeoutMs: REQUEST_TIMEOUT_MS,
     requestTimeoutMaxMs: REQUEST_TIMEOUT_MAX_MS,
+    readiness,
+    leaving: leaving.signal,
   });
-  const readiness = () => served.readiness;
   const handler = requestHandler({ handlers, log, readiness, version: '1.2.3' });
   const onePort = new OnePort(handler, { ...DEFAULT_PORT_LIMITS, ...limits }, certificate);
   const address = await onePort.listen('127.0.0.1', 0);
@@ -65,6 +70,7 @@ export async function serveCoordinator(
     clock,
     onePort,
     readiness: { ready: true },
+    leave: () => leaving.abort(),
     stop: () => onePort.drain(0),
   };
   return served;
