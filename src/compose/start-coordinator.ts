@@ -13,6 +13,7 @@ import type { Clock } from '../ports/clock.js';
 import type { Log } from '../ports/log.js';
 import type { Random } from '../ports/random.js';
 import { rpcHandlers } from '../rpc/rpc-handler.js';
+import { Admission } from '../server/admission.js';
 import { readCertificate } from '../server/certificate.js';
 import { CertificateWatch } from '../server/certificate-watch.js';
 import { DEFAULT_PORT_LIMITS, OnePort } from '../server/one-port.js';
@@ -63,7 +64,7 @@ export async function startCoordinator(config: CoordinatorConfig, around: Surrou
     const leaving = new AbortController();
     const readinessNow = (): Readiness =>
       leaving.signal.aborted ? { ready: false, reason: 'it is shutting down' } : readiness();
-    const handlers = rpcHandlers({
+    const rpc = rpcHandlers({
       ...around,
       ...config.rpc,
       services: coordinator,
@@ -71,7 +72,8 @@ export async function startCoordinator(config: CoordinatorConfig, around: Surrou
       readiness: readinessNow,
       leaving: leaving.signal,
     });
-    const handler = requestHandler({ handlers, log, readiness: readinessNow, version: VERSION });
+    const admission = new Admission({ ...config.admitted, listenHost: config.host });
+    const handler = requestHandler({ rpc, admission, log, readiness: readinessNow, version: VERSION });
     const port = new OnePort(handler, DEFAULT_PORT_LIMITS, certificate);
     const address = await port.listen(config.host, config.port).catch(async (error: unknown) => {
       await stop();

@@ -5,13 +5,11 @@ import type { Clock } from '../ports/clock.js';
 import type { Log } from '../ports/log.js';
 import type { Random } from '../ports/random.js';
 import type { CallContext } from '../services/coordinator-services.js';
-import { connectErrorOf, ERROR_CODE_HEADER, type Failure, failureOf } from './failure.js';
+import { ERROR_CODE_HEADER, ERRORS_HEADER } from './error-headers.js';
+import { connectErrorOf, type Failure, failureOf } from './failure.js';
 
 /** How failing calls end: with a status, or as an OK answer whose `success` is false. */
 export type ErrorMode = 'status' | 'inline';
-
-/** A request's own choice of the error mode. */
-export const ERRORS_HEADER = 'coordinator-errors';
 
 export interface CallParts {
   readonly clock: Clock;

@@ -5,10 +5,8 @@ import { ErrorCode } from '../gen/coordinator/v1/coordinator_pb.js';
 import { ErrorDetailSchema } from '../gen/coordinator/v1/errors_pb.js';
 import type { Log } from '../ports/log.js';
 import type { Random } from '../ports/random.js';
+import { ERROR_CODE_HEADER } from './error-headers.js';
 import { ERROR_TABLE, type ErrorEntry } from './error-table.js';
-
-/** Repeats the ErrorCode's name where details are hard to read: for curl, grpcurl and clients of the bare contract. */
-export const ERROR_CODE_HEADER = 'coordinator-error-code';
 
 /** One failed call, as clients are told of it. */
 export interface Failure extends ErrorEntry {
@@ -35,13 +33,16 @@ export function connectErrorOf<Desc extends DescMessage>(
   schema: Desc,
   response: MessageShape<Desc>,
 ): ConnectError {
+  const error = detailedError(failure);
+  error.details.push({ desc: schema, value: response });
+  return error;
+}
+
+/** The failure as a status whose detail is ErrorDetail alone, where there is no RPC to have a response. */
+export function detailedError(failure: Failure): ConnectError {
   const { status, code, message, retryable, outcomeUnknown, metadata } = failure;
-  const detail = { code: failure.errorCode, message, retryable, outcomeUnknown, metadata: { ...metadata } };
-  const details = [
-    { desc: ErrorDetailSchema, value: detail },
-    { desc: schema, value: response },
-  ];
-  return new ConnectError(message, status, { [ERROR_CODE_HEADER]: code }, details);
+  const value = { code: failure.errorCode, message, retryable, outcomeUnknown, metadata: { ...metadata } };
+  return new ConnectError(message, status, { [ERROR_CODE_HEADER]: code }, [{ desc: ErrorDetailSchema, value }]);
 }
 
 function unexpected(err: unknown, rpc: string, log: Log, random: Random): QuorateError {

@@ -6,8 +6,9 @@ import { codeToHttpStatus, errorFromJsonBytes, errorToJsonBytes } from '@connect
 import { findTrailerError, setTrailerStatus } from '@connectrpc/connect/protocol-grpc';
 import { trailerFlag, trailerParse, trailerSerialize } from '@connectrpc/connect/protocol-grpc-web';
 import { badTextField } from './bad-text.js';
-import { type CallParts, ERRORS_HEADER, type ErrorMode } from './call.js';
-import { connectErrorOf, ERROR_CODE_HEADER, type Failure } from './failure.js';
+import type { CallParts, ErrorMode } from './call.js';
+import { ERROR_CODE_HEADER, ERRORS_HEADER } from './error-headers.js';
+import { connectErrorOf, type Failure } from './failure.js';
 import { asClientError, badTextFailure, protocolFailure } from './protocol-failure.js';
 
 type Request = Parameters<UniversalHandler>[0];

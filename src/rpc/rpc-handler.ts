@@ -4,8 +4,10 @@ import { CoordinatorService } from '../gen/coordinator/v1/coordinator_pb.js';
 import { Health } from '../gen/grpc/health/v1/health_pb.js';
 import { ServerReflection } from '../gen/grpc/reflection/v1/reflection_pb.js';
 import type { CoordinatorServices } from '../services/coordinator-services.js';
-import { type CallParts, ERRORS_HEADER } from './call.js';
+import type { CallParts } from './call.js';
 import { coordinatorRoutes } from './coordinator-routes.js';
+import { ERRORS_HEADER } from './error-headers.js';
+import type { ServedService } from './file-index.js';
 import { gzipFast } from './gzip-fast.js';
 import { type HealthParts, healthRoutes } from './health-routes.js';
 import { withProtocolErrors } from './protocol-errors.js';
@@ -22,8 +24,26 @@ export interface RpcOptions extends CallParts, HealthParts {
   readonly valueBytesMax: number;
 }
 
-/** One handler for gRPC, gRPC-Web and Connect alike, under the service's own name and its aliases. */
-export function rpcHandlers(options: RpcOptions): ReadonlyMap<string, UniversalHandler> {
+/** What is served, under every name. */
+export interface RpcHandlers {
+  readonly services: readonly ServedService[];
+  /** By path; each serves gRPC, gRPC-Web and Connect alike. */
+  readonly byPath: ReadonlyMap<string, UniversalHandler>;
+}
+
+export function rpcHandlers(options: RpcOptions): RpcHandlers {
+  const services = servedServices(options.aliases);
+  return { services, byPath: new Map([...coordinatorHandlers(options), ...standardHandlers(options, services)]) };
+}
+
+function servedServices(aliases: readonly ServiceAlias[]): readonly ServedService[] {
+  const own = { serviceName: CoordinatorService.typeName, service: CoordinatorService };
+  const renamed = aliases.map(({ serviceName }) => ({ serviceName, service: CoordinatorService }));
+  const standard = [Health, ServerReflection].map((service) => ({ serviceName: service.typeName, service }));
+  return [own, ...renamed, ...standard, { serviceName: REFLECTION_ALIAS, service: ServerReflection }];
+}
+
+function* coordinatorHandlers(options: RpcOptions): Generator<readonly [string, UniversalHandler]> {
   const router = createConnectRouter({
     acceptCompression: [gzipFast],
     readMaxBytes: Math.ceil(options.valueBytesMax * BASE64_GROWTH) + MESSAGE_OVERHEAD_BYTES,
@@ -32,25 +52,21 @@ export function rpcHandlers(options: RpcOptions): ReadonlyMap<string, UniversalH
     jsonOptions: { ignoreUnknownFields: false, alwaysEmitImplicit: true },
   });
   router.service(CoordinatorService, coordinatorRoutes(options.services, options));
-  const handlers = new Map<string, UniversalHandler>();
   for (const bare of router.handlers) {
     const handler = withProtocolErrors(bare, options);
-    handlers.set(handler.requestPath, handler);
+    yield [handler.requestPath, handler];
     for (const { serviceName, errors } of options.aliases) {
       const requestPath = `/${serviceName}/${handler.method.name}`;
-      handlers.set(requestPath, errors === undefined ? handler : withErrorMode(handler, errors));
+      yield [requestPath, errors === undefined ? handler : withErrorMode(handler, errors)];
     }
   }
-  for (const [path, handler] of standardHandlers(options)) handlers.set(path, handler);
-  return handlers;
 }
 
 /** Health and reflection, as gRPC's own tools expect them. */
-function* standardHandlers(options: RpcOptions): Generator<readonly [string, UniversalHandler]> {
-  const own = { serviceName: CoordinatorService.typeName, service: CoordinatorService };
-  const aliases = options.aliases.map(({ serviceName }) => ({ serviceName, service: CoordinatorService }));
-  const standard = [Health, ServerReflection].map((service) => ({ serviceName: service.typeName, service }));
-  const services = [own, ...aliases, ...standard, { serviceName: REFLECTION_ALIAS, service: ServerReflection }];
+function* standardHandlers(
+  options: RpcOptions,
+  services: readonly ServedService[],
+): Generator<readonly [string, UniversalHandler]> {
   const router = createConnectRouter({ acceptCompression: [gzipFast], readMaxBytes: MESSAGE_OVERHEAD_BYTES });
   const names = services.map(({ serviceName }) => serviceName);
   router.service(Health, healthRoutes(options, names)).service(ServerReflection, reflectionRoutes(services));

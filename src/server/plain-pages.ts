@@ -1,5 +1,5 @@
-import type { TLSSocket } from 'node:tls';
 import type { NodeRequest, NodeResponse } from './node-http.js';
+import { originOf } from './request-target.js';
 
 export type Readiness = { readonly ready: true } | { readonly ready: false; readonly reason: string };
 
@@ -13,15 +13,17 @@ export function servePage(parts: PageParts, request: NodeRequest, response: Node
   const path = (request.url ?? '').split('?', 1)[0];
   switch (path) {
     case '/healthz':
-      return send(response, 200, 'ok\n');
+      return sendText(response, 200, 'ok\n');
     case '/readyz': {
       const readiness = parts.readiness();
-      return readiness.ready ? send(response, 200, 'ready\n') : send(response, 503, `not ready: ${readiness.reason}\n`);
+      return readiness.ready
+        ? sendText(response, 200, 'ready\n')
+        : sendText(response, 503, `not ready: ${readiness.reason}\n`);
     }
     case '/':
-      return send(response, 200, welcome(parts, request));
+      return sendText(response, 200, welcome(parts, request));
     default:
-      return send(response, 404, `There is no ${JSON.stringify(path)} here. ${PATHS}`);
+      return sendText(response, 404, `There is no ${JSON.stringify(path)} here. ${PATHS}`);
   }
 }
 
@@ -29,9 +31,7 @@ const PATHS = 'RPCs are at /coordinator.v1.CoordinatorService/<RPC>; /healthz an
 
 function welcome({ version, readiness }: PageParts, request: NodeRequest): string {
   const state = readiness();
-  const host = request.headers.host ?? request.headers[':authority'] ?? '127.0.0.1:7400';
-  const scheme = (request.socket as Partial<TLSSocket>).encrypted ? 'https' : 'http';
-  const service = `${scheme}://${String(host)}/coordinator.v1.CoordinatorService`;
+  const service = `${originOf(request)}/coordinator.v1.CoordinatorService`;
   return [
     `Quorate ${version}: ${state.ready ? 'ready' : `not ready: ${state.reason}`}`,
     '',
@@ -42,7 +42,7 @@ function welcome({ version, readiness }: PageParts, request: NodeRequest): strin
   ].join('\n');
 }
 
-function send(response: NodeResponse, status: number, text: string): void {
+export function sendText(response: NodeResponse, status: number, text: string): void {
   response.writeHead(status, { 'content-type': 'text/plain; charset=utf-8' });
   response.end(text);
 }

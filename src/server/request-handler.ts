@@ -1,11 +1,17 @@
-import type { UniversalHandler } from '@connectrpc/connect/protocol';
+import type { UniversalServerRequest, UniversalServerResponse } from '@connectrpc/connect/protocol';
 import { universalRequestFromNodeRequest, universalResponseToNodeResponse } from '@connectrpc/connect-node';
 import type { Log } from '../ports/log.js';
+import type { RpcHandlers } from '../rpc/rpc-handler.js';
+import { answerUnknownRpc, meansRpc } from '../rpc/unknown-rpc.js';
+import { type Admission, hostOf } from './admission.js';
+import { answerPreflight, exposeTo, isPreflight } from './cross-origin.js';
 import type { NodeRequest, NodeResponse } from './node-http.js';
-import { type PageParts, servePage } from './plain-pages.js';
+import { type PageParts, sendText, servePage } from './plain-pages.js';
+import { authorityOf, originOf } from './request-target.js';
 
 export interface RequestHandlerParts extends PageParts {
-  readonly handlers: ReadonlyMap<string, UniversalHandler>;
+  readonly rpc: RpcHandlers;
+  readonly admission: Admission;
   readonly log: Log;
 }
 
@@ -14,19 +20,53 @@ export type RequestHandler = (request: NodeRequest, response: NodeResponse) => v
 
 export function requestHandler(parts: RequestHandlerParts): RequestHandler {
   return (request, response) => {
+    if (!admit(parts, request, response)) return;
     const path = (request.url ?? '').split('?', 1)[0] ?? '';
-    const handler = parts.handlers.get(path);
-    if (handler === undefined) return servePage(parts, request, response);
+    const { byPath, services } = parts.rpc;
     takeFormAsJson(request);
-    serveRpc(handler, request, response).catch((err: unknown) => {
-      // The client went away, or its connection broke, while the answer was on its way.
-      parts.log.info({ err, path }, 'an answer was not delivered');
-      response.destroy();
-    });
+    const handler = byPath.get(path);
+    const isRpc = handler !== undefined || meansRpc(path, request.method, request.headers['content-type']);
+    if (!isRpc) return servePage(parts, request, response);
+    serveRpc(handler ?? ((asked) => answerUnknownRpc(path, asked, services)), request, response).catch(
+      (err: unknown) => {
+        // The client went away, or its connection broke, while the answer was on its way.
+        parts.log.info({ err, path }, 'an answer was not delivered');
+        response.destroy();
+      },
+    );
   };
 }
 
-async function serveRpc(handler: UniversalHandler, request: NodeRequest, response: NodeResponse): Promise<void> {
+/** False when the request was answered already: it came by a name or from a page that is not let in, or only asks. */
+function admit({ admission, log }: RequestHandlerParts, request: NodeRequest, response: NodeResponse): boolean {
+  const authority = authorityOf(request);
+  if (!admission.allowsHost(authority)) {
+    const host = hostOf(authority ?? '');
+    log.warn({ host }, 'a request by this host name was refused; --allowed-host lets it in');
+    sendText(response, 403, `The host name ${JSON.stringify(host)} is not let in here: see --allowed-host.\n`);
+    return false;
+  }
+  const { origin } = request.headers;
+  if (origin === undefined) return true;
+  const allowed = admission.allowsOrigin(origin, originOf(request));
+  if (allowed) exposeTo(origin, response);
+  if (!isPreflight(request)) return true;
+  if (allowed) answerPreflight(request, response);
+  else {
+    log.warn({ origin }, 'a web page of this origin was refused; --cors-origin lets it in');
+    sendText(
+      response,
+      403,
+      `Web pages of the origin ${JSON.stringify(origin)} are not let in here: see --cors-origin.\n`,
+    );
+  }
+  return false;
+}
+
+/** What the RPC layer makes of a request. */
+type Serve = (request: UniversalServerRequest) => UniversalServerResponse | Promise<UniversalServerResponse>;
+
+async function serveRpc(handler: Serve, request: NodeRequest, response: NodeResponse): Promise<void> {
   const answer = await handler(universalRequestFromNodeRequest(request, response, undefined, undefined));
   await universalResponseToNodeResponse(answer, response);
 }

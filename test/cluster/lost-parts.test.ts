@@ -23,8 +23,14 @@ describe('a cluster that loses parts', () => {
   const read = async (key: string, consistency = 'quorum') =>
     Buffer.from((await client.readKeyValue({ tenantId: 't', key, consistency })).value).toString();
 
+  const readyz = async () => {
+    const answer = await fetch(`${cluster.coordinator('c1').url}/readyz`);
+    return `${answer.status} ${await answer.text()}`;
+  };
+
   it('says QUORUM_NOT_REACHED without a majority, serves level one, and recovers by itself', async () => {
     await write('k', 'v', { consistency: 'all' });
+    expect(await readyz()).toBe('200 ready\n');
     for (const nodeId of ['n2', 'n3']) {
       cluster.node(nodeId).process.kill('SIGKILL');
       await cluster.node(nodeId).process.exited;
@@ -38,7 +44,9 @@ describe('a cluster that loses parts', () => {
       const { nodes } = await client.listStorageNodes({});
       return nodes.find(({ nodeId }) => nodeId === 'n2')?.healthReason.includes('ECONNREFUSED');
     });
+    expect(await readyz()).toBe('503 not ready: no range has a majority of its replicas up\n');
     await Promise.all(['n2', 'n3'].map((nodeId) => cluster.startNode(nodeId)));
+    await eventually(async () => (await readyz()) === '200 ready\n');
     await eventually(() => write('k', 'again', { consistency: 'all' }));
     expect(await read('k', 'all')).toBe('again');
   });

@@ -27,7 +27,7 @@ describe('a request that arrives byte by byte', () => {
     const body = '{"tenantId":"acme"}';
     const lines = [
       'POST /coordinator.v1.CoordinatorService/GetTenant HTTP/1.1',
-      'Host: x',
+      'Host: localhost',
       'Content-Type: application/json',
       `Content-Length: ${body.length}`,
     ];

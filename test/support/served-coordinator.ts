@@ -1,4 +1,5 @@
 import { type RpcOptions, rpcHandlers } from '../../src/rpc/rpc-handler.js';
+import { Admission, type AdmissionRules } from '../../src/server/admission.js';
 import type { Certificate } from '../../src/server/certificate.js';
 import { DEFAULT_PORT_LIMITS, OnePort, type PortLimits } from '../../src/server/one-port.js';
 import type { Readiness } from '../../src/server/plain-pages.js';
@@ -40,13 +41,14 @@ export async function serveCoordinator(
   options: Partial<Pick<RpcOptions, 'errors' | 'valueBytesMax'>> = {},
   limits: Partial<PortLimits> = {},
   certificate?: Certificate,
+  rules: Partial<AdmissionRules> = {},
 ): Promise<ServedCoordinator> {
   const [services, log, clock] = [new ScriptedServices(), new MemoryLog(), new VirtualClock()];
   // An arbitrary start, so that deadlines relative to zero would show.
   await clock.advance(1_000_000);
   const leaving = new AbortController();
   const readiness = () => served.readiness;
-  const handlers = rpcHandlers({
+  const rpc = rpcHandlers({
     services,
     log,
     clock,
@@ -59,7 +61,8 @@ export async function serveCoordinator(
     readiness,
     leaving: leaving.signal,
   });
-  const handler = requestHandler({ handlers, log, readiness, version: '1.2.3' });
+  const admission = new Admission({ listenHost: '127.0.0.1', origins: [], hosts: [], ...rules });
+  const handler = requestHandler({ rpc, admission, log, readiness, version: '1.2.3' });
   const onePort = new OnePort(handler, { ...DEFAULT_PORT_LIMITS, ...limits }, certificate);
   const address = await onePort.listen('127.0.0.1', 0);
   const served: ServedCoordinator = {
