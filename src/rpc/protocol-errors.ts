@@ -5,6 +5,7 @@ import { createAsyncIterable, encodeEnvelope, readAllBytes, type UniversalHandle
 import { codeToHttpStatus, errorFromJsonBytes, errorToJsonBytes } from '@connectrpc/connect/protocol-connect';
 import { findTrailerError, setTrailerStatus } from '@connectrpc/connect/protocol-grpc';
 import { trailerFlag, trailerParse, trailerSerialize } from '@connectrpc/connect/protocol-grpc-web';
+import { checkJsonText } from './bad-json-text.js';
 import { badTextField } from './bad-text.js';
 import type { CallParts, ErrorMode } from './call.js';
 import { ERROR_CODE_HEADER, ERRORS_HEADER } from './error-headers.js';
@@ -13,7 +14,7 @@ import { asClientError, badTextFailure, protocolFailure } from './protocol-failu
 
 type Request = Parameters<UniversalHandler>[0];
 type Response = Awaited<ReturnType<UniversalHandler>>;
-type Parts = Pick<CallParts, 'errors' | 'log' | 'random'>;
+type Parts = Pick<CallParts, 'errors' | 'log' | 'random'> & { readonly messageBytesMax: number };
 
 const JSON_OPTIONS = { alwaysEmitImplicit: true };
 const ENVELOPE_BYTES = 5;
@@ -30,8 +31,10 @@ export function withProtocolErrors(handler: UniversalHandler, parts: Parts): Uni
   const mended = async (request: Request): Promise<Response> => {
     const type = request.header.get('content-type') ?? '';
     const seen: Uint8Array[] = [];
-    const isBinary = !type.includes('json');
-    const body = isBinary ? seenThrough(request.body, seen) : request.body;
+    const check = (bytes: Uint8Array) => {
+      if (type.includes('json')) checkJsonText(bytes, request.header, parts.messageBytesMax);
+    };
+    const body = seenThrough(request.body, seen, check);
     const mending = new Mending(handler.method, parts, request, () => messageBytes(seen, type));
     const response = await handler({ ...request, body });
     if (type.startsWith('application/grpc-web')) return { ...response, body: mending.grpcWebBody(response.body) };
@@ -137,7 +140,8 @@ class Mending {
     const error = asClientError(raised, this.#method.input.typeName);
     const { log, random } = this.#parts;
     const rpc = this.#method.name;
-    const message = error.code === Code.InvalidArgument ? this.#message() : new Uint8Array(0);
+    const isBinary = !(this.#request.header.get('content-type') ?? '').includes('json');
+    const message = isBinary && error.code === Code.InvalidArgument ? this.#message() : new Uint8Array(0);
     const field = badTextField(this.#method.input, message);
     return field === undefined ? protocolFailure(error, rpc, log, random) : badTextFailure(field, rpc, log, random);
   }
@@ -161,11 +165,17 @@ class Mending {
   }
 }
 
-async function* seenThrough(body: Request['body'], seen: Uint8Array[]): AsyncGenerator<Uint8Array> {
+/** @param check throws for a whole body that must not be decoded */
+async function* seenThrough(
+  body: Request['body'],
+  seen: Uint8Array[],
+  check: (bytes: Uint8Array) => void,
+): AsyncGenerator<Uint8Array> {
   for await (const chunk of body as AsyncIterable<Uint8Array>) {
     seen.push(chunk);
     yield chunk;
   }
+  check(seen.length === 1 ? (seen[0] as Uint8Array) : Buffer.concat(seen));
 }
 
 /** The message's bytes, uncompressed ones only: an envelope of gRPC begins with its flags. */

@@ -14,11 +14,23 @@ const CODES: Readonly<Partial<Record<Code, ErrorCodeName>>> = {
   [Code.DeadlineExceeded]: 'QUORUM_NOT_REACHED',
 };
 
+/** How Connect tells of a header that it can't read. */
+const BAD_TIMEOUT = /invalid (grpc|connect) timeout value: (.*)$/;
+const TIMEOUT_RULES = {
+  grpc: 'header grpc-timeout must be up to 8 digits and a unit: H, M, S, m, u or n',
+  connect: 'header connect-timeout-ms must be up to 10 digits',
+};
+
 /** How Connect tells of a binary body that it can't decode; for it that is an internal error. */
 const UNDECODABLE = 'parse binary: ';
 
-/** The error with the status that its cause deserves: a body that can't be decoded is the client's. */
+/** The error with the status and the words that its cause deserves: a body that can't be decoded is the client's fault. */
 export function asClientError(error: ConnectError, message: string): ConnectError {
+  const [, protocol, value] = BAD_TIMEOUT.exec(error.rawMessage) ?? [];
+  if (protocol === 'grpc' || protocol === 'connect') {
+    const message = `${TIMEOUT_RULES[protocol]}, but is ${JSON.stringify(value)}`;
+    return new ConnectError(message, Code.InvalidArgument);
+  }
   if (!error.rawMessage.startsWith(UNDECODABLE)) return error;
   return new ConnectError(
     `the body is no ${message}: ${error.rawMessage.slice(UNDECODABLE.length)}`,

@@ -44,16 +44,17 @@ function servedServices(aliases: readonly ServiceAlias[]): readonly ServedServic
 }
 
 function* coordinatorHandlers(options: RpcOptions): Generator<readonly [string, UniversalHandler]> {
+  const messageBytesMax = Math.ceil(options.valueBytesMax * BASE64_GROWTH) + MESSAGE_OVERHEAD_BYTES;
   const router = createConnectRouter({
     acceptCompression: [gzipFast],
-    readMaxBytes: Math.ceil(options.valueBytesMax * BASE64_GROWTH) + MESSAGE_OVERHEAD_BYTES,
-    writeMaxBytes: Math.ceil(options.valueBytesMax * BASE64_GROWTH) + MESSAGE_OVERHEAD_BYTES,
+    readMaxBytes: messageBytesMax,
+    writeMaxBytes: messageBytesMax,
     // A misspelt "consistancy" must not silently mean quorum; false, 0 and "" are answers, too.
     jsonOptions: { ignoreUnknownFields: false, alwaysEmitImplicit: true },
   });
   router.service(CoordinatorService, coordinatorRoutes(options.services, options));
   for (const bare of router.handlers) {
-    const handler = withProtocolErrors(bare, options);
+    const handler = withProtocolErrors(bare, { ...options, messageBytesMax });
     yield [handler.requestPath, handler];
     for (const { serviceName, errors } of options.aliases) {
       const requestPath = `/${serviceName}/${handler.method.name}`;

@@ -4,7 +4,7 @@ import { Code, ConnectError } from '@connectrpc/connect';
 import { errorFromJsonBytes } from '@connectrpc/connect/protocol-connect';
 import { findTrailerError } from '@connectrpc/connect/protocol-grpc';
 import { trailerParse } from '@connectrpc/connect/protocol-grpc-web';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import {
   ErrorCode,
   WriteKeyValueRequestSchema,
@@ -21,6 +21,9 @@ const PROTO_TYPE = { 'content-type': 'application/proto' };
 const VALID = toBinary(WriteKeyValueRequestSchema, create(WriteKeyValueRequestSchema, { tenantId: 't', key: 'k' }));
 /** Field 2, "key", holds bytes that are no UTF-8. */
 const BAD_TEXT = Buffer.from([0x0a, 1, 0x74, 0x12, 2, 0xff, 0xfe]);
+
+const BAD_JSON = Buffer.concat([Buffer.from('{"tenantId":"t","key":"'), Buffer.of(0xff, 0xfe), Buffer.from('"}')]);
+const GZIPPED = { ...JSON_TYPE, 'content-encoding': 'gzip' };
 
 /** What every failing call has. */
 function expectWhole(error: ConnectError, status: keyof typeof Code, message: string): void {
@@ -59,6 +62,8 @@ describe("the protocol layer's own errors", () => {
     served = await serveCoordinator({ valueBytesMax: 1000 });
     url = `${served.baseUrl}${PATH}`;
   });
+  // Nothing of a bad request reaches a service.
+  afterEach(() => expect(served.services.calls).toEqual([]));
   afterAll(() => served.stop());
 
   const deep = (depth: number) => `${'{"tenantId":'.repeat(depth)}1${'}'.repeat(depth)}`;
@@ -73,6 +78,11 @@ describe("the protocol layer's own errors", () => {
     ['an unknown field', JSON_TYPE, '{"consistancy":"one"}', 400, 'InvalidArgument', '"consistancy"'],
     ['a wrong type', JSON_TYPE, '{"tenantId":5}', 400, 'InvalidArgument', 'tenant_id'],
     ['bad base64', JSON_TYPE, '{"value":"%%%"}', 400, 'InvalidArgument', 'value'],
+    ['bad UTF-8 in JSON', JSON_TYPE, BAD_JSON, 400, 'InvalidArgument', 'key must be valid UTF-8'],
+    ['bad UTF-8 in compressed JSON', GZIPPED, gzipSync(BAD_JSON), 400, 'InvalidArgument', 'key must be valid UTF-8'],
+    ['half a surrogate pair', JSON_TYPE, '{"key":"\\ud800"}', 400, 'InvalidArgument', 'key'],
+    ['an int32 that overflows', JSON_TYPE, '{"tenantId":"t","key":3000000000}', 400, 'InvalidArgument', 'key'],
+    ['a field that is there twice', JSON_TYPE, '{"key":"a","key":"b"}', 400, 'InvalidArgument', '"key'],
     ['half a JSON', JSON_TYPE, '{"tenantId":', 400, 'InvalidArgument', 'JSON'],
     ['a JSON array', JSON_TYPE, '[]', 400, 'InvalidArgument', 'from JSON'],
     ['deep JSON', JSON_TYPE, deep(200), 400, 'InvalidArgument', 'tenant_id'],
@@ -97,7 +107,30 @@ describe("the protocol layer's own errors", () => {
       'ResourceExhausted',
       '',
     ],
-    ['a bad timeout', { ...JSON_TYPE, 'connect-timeout-ms': 'soon' }, '{}', 400, 'InvalidArgument', 'timeout'],
+    [
+      'a bad timeout',
+      { ...JSON_TYPE, 'connect-timeout-ms': 'soon' },
+      '{}',
+      400,
+      'InvalidArgument',
+      'connect-timeout-ms must',
+    ],
+    [
+      'a negative timeout',
+      { ...JSON_TYPE, 'connect-timeout-ms': '-1' },
+      '{}',
+      400,
+      'InvalidArgument',
+      'digits, but is "-1"',
+    ],
+    [
+      'an absurd timeout',
+      { ...JSON_TYPE, 'connect-timeout-ms': '9'.repeat(30) },
+      '{}',
+      400,
+      'InvalidArgument',
+      '10 digits',
+    ],
     ['an unknown codec', { 'content-type': 'text/plain' }, '{}', 415, 'InvalidArgument', '"text/plain" is not served'],
   ];
 
@@ -146,8 +179,18 @@ describe("the protocol layer's own errors", () => {
     ['no message', {}, new Uint8Array(0), 'Unimplemented', ''],
     ['a message that is too large', {}, envelope(new Uint8Array(100_000)), 'ResourceExhausted', ''],
     ['an unknown compression', { 'grpc-encoding': 'zstd' }, envelope(VALID), 'Unimplemented', 'zstd'],
-    ['a bad timeout', { 'grpc-timeout': 'soon' }, envelope(VALID), 'InvalidArgument', 'timeout'],
+    ['a bad timeout', { 'grpc-timeout': 'soon' }, envelope(VALID), 'InvalidArgument', 'grpc-timeout must'],
+    ['a negative timeout', { 'grpc-timeout': '-1S' }, envelope(VALID), 'InvalidArgument', 'unit: H, M, S, m, u or n'],
+    ['an absurd timeout', { 'grpc-timeout': '999999999H' }, envelope(VALID), 'InvalidArgument', '8 digits'],
   ];
+
+  it.each([
+    ['plain', envelope(BAD_JSON), {}],
+    ['compressed', envelope(gzipSync(BAD_JSON), 1), { 'grpc-encoding': 'gzip' }],
+  ])('over gRPC for bad UTF-8 in %s JSON is whole', async (_what, body, headers) => {
+    const { trailers } = await grpcCall(url, body, { 'content-type': 'application/grpc+json', ...headers });
+    expectWhole(findTrailerError(trailers) ?? NO_ERROR, 'InvalidArgument', 'key must be valid UTF-8');
+  });
 
   it.each(GRPC_CASES)('over gRPC for %s is whole', async (_what, headers, body, code, message) => {
     const { trailers } = await grpcCall(url, body, headers);
