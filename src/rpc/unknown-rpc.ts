@@ -1,7 +1,7 @@
 import type { DescService } from '@bufbuild/protobuf';
 import { Code, type ConnectError } from '@connectrpc/connect';
 import { createAsyncIterable, encodeEnvelope, type UniversalHandler } from '@connectrpc/connect/protocol';
-import { codeToHttpStatus, errorToJsonBytes } from '@connectrpc/connect/protocol-connect';
+import { errorToJsonBytes } from '@connectrpc/connect/protocol-connect';
 import { setTrailerStatus } from '@connectrpc/connect/protocol-grpc';
 import { trailerFlag, trailerSerialize } from '@connectrpc/connect/protocol-grpc-web';
 import { ErrorCode } from '../gen/coordinator/v1/coordinator_pb.js';
@@ -26,7 +26,7 @@ export function answerUnknownRpc(path: string, request: Request, services: reado
   const type = request.header.get('content-type') ?? '';
   if (!type.startsWith('application/grpc')) {
     const header = new Headers({ 'content-type': 'application/json', [ERROR_CODE_HEADER]: 'INVALID_REQUEST' });
-    return { status: codeToHttpStatus(error.code), header, body: createAsyncIterable([errorToJsonBytes(error, {})]) };
+    return { status: 404, header, body: createAsyncIterable([errorToJsonBytes(error, {})]) };
   }
   const header = new Headers({ 'content-type': type });
   const trailer = new Headers();

@@ -1,3 +1,4 @@
+import { constants } from 'node:http2';
 import type { UniversalServerRequest, UniversalServerResponse } from '@connectrpc/connect/protocol';
 import { universalRequestFromNodeRequest, universalResponseToNodeResponse } from '@connectrpc/connect-node';
 import type { Log } from '../ports/log.js';
@@ -14,6 +15,9 @@ export interface RequestHandlerParts extends PageParts {
   readonly admission: Admission;
   readonly log: Log;
 }
+
+/** How long a client may go on with a body after its answer. */
+const UPLOAD_GRACE_MS = 1000;
 
 /** Serves one HTTP request of any version. */
 export type RequestHandler = (request: NodeRequest, response: NodeResponse) => void;
@@ -67,8 +71,28 @@ function admit({ admission, log }: RequestHandlerParts, request: NodeRequest, re
 type Serve = (request: UniversalServerRequest) => UniversalServerResponse | Promise<UniversalServerResponse>;
 
 async function serveRpc(handler: Serve, request: NodeRequest, response: NodeResponse): Promise<void> {
-  const answer = await handler(universalRequestFromNodeRequest(request, response, undefined, undefined));
+  const asked = universalRequestFromNodeRequest(request, response, undefined, undefined);
+  // An answer may be ready before the whole body was read. Leaving a loop over it must not cut the connection under it.
+  const body = request.iterator({ destroyOnReturn: false });
+  const answer = await handler({ ...asked, body });
+  // A response of HTTP/2 tells of its end only when the whole stream is over.
+  const sent = 'stream' in response ? response.stream : response;
+  sent.once('finish', () => void endUpload(request, body));
   await universalResponseToNodeResponse(answer, response);
+}
+
+/**
+ * Nobody needs what is left of a body after its answer. It is read, so that a connection of HTTP/1.1 can serve the next
+ * request; on HTTP/2 the client is told to stop (RFC 9113, section 8.1) when it goes on.
+ */
+async function endUpload(request: NodeRequest, body: AsyncIterator<unknown>): Promise<void> {
+  if (request.readableEnded) return;
+  await body.return?.();
+  request.resume();
+  if (!('stream' in request)) return;
+  const { stream } = request;
+  // Trailers go out after the stream's "finish"; nothing tells when.
+  setTimeout(() => stream.close(constants.NGHTTP2_NO_ERROR), UPLOAD_GRACE_MS).unref();
 }
 
 /**

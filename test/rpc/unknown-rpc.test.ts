@@ -42,7 +42,7 @@ describe.each(CASES)('a call of %s', (path, message) => {
     for (const type of ['application/json', 'application/proto']) {
       const headers = { 'content-type': type };
       const answer = await call(`${served.baseUrl}${path}`, { method: 'POST', headers, body: '{}' });
-      expect(answer.status).toBe(501);
+      expect(answer.status).toBe(404);
       expect(answer.headers['content-type']).toBe('application/json');
       const fallback = new ConnectError('no error', Code.DataLoss);
       let error: ConnectError;

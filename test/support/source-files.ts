@@ -10,6 +10,6 @@ export interface SourceFile {
 /** TypeScript below the folder, without generated code. */
 export function sourceFiles(folder: string): SourceFile[] {
   return readdirSync(folder, { recursive: true, encoding: 'utf8' })
-    .filter((name) => name.endsWith('.ts') && !name.startsWith('gen/'))
+    .filter((name) => name.endsWith('.ts') && !/(^|\/)gen\//.test(name))
     .map((name) => ({ path: join(folder, name), text: readFileSync(join(folder, name), 'utf8') }));
 }
