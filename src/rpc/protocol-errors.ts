@@ -10,6 +10,7 @@ import { badTextField } from './bad-text.js';
 import type { CallParts, ErrorMode } from './call.js';
 import { ERROR_CODE_HEADER, ERRORS_HEADER } from './error-headers.js';
 import { connectErrorOf, type Failure } from './failure.js';
+import { spellGrpcMessage } from './grpc-message.js';
 import { asClientError, badTextFailure, protocolFailure } from './protocol-failure.js';
 
 type Request = Parameters<UniversalHandler>[0];
@@ -83,6 +84,7 @@ class Mending {
   async *grpcBody(body: Response['body'], trailer: Headers): AsyncGenerator<Uint8Array> {
     if (body !== undefined) yield* body;
     yield* this.#mendTrailer(trailer);
+    spellGrpcMessage(trailer);
   }
 
   async *grpcWebBody(body: Response['body']): AsyncGenerator<Uint8Array> {
@@ -93,6 +95,7 @@ class Mending {
       }
       const trailer = trailerParse(envelope.subarray(ENVELOPE_BYTES));
       yield* this.#mendTrailer(trailer);
+      spellGrpcMessage(trailer);
       yield encodeEnvelope(trailerFlag, trailerSerialize(trailer));
     }
   }

@@ -8,6 +8,7 @@ import { ErrorCode } from '../gen/coordinator/v1/coordinator_pb.js';
 import { ERROR_CODE_HEADER } from './error-headers.js';
 import { detailedError } from './failure.js';
 import type { ServedService } from './file-index.js';
+import { spellGrpcMessage } from './grpc-message.js';
 
 type Request = Parameters<UniversalHandler>[0];
 type Response = Awaited<ReturnType<UniversalHandler>>;
@@ -31,6 +32,7 @@ export function answerUnknownRpc(path: string, request: Request, services: reado
   const header = new Headers({ 'content-type': type });
   const trailer = new Headers();
   setTrailerStatus(trailer, error);
+  spellGrpcMessage(trailer);
   if (!type.startsWith('application/grpc-web')) return { status: 200, header, trailer };
   return { status: 200, header, body: createAsyncIterable([encodeEnvelope(trailerFlag, trailerSerialize(trailer))]) };
 }

@@ -2,7 +2,7 @@ import { type DescField, type DescFile, type DescMessage, ScalarType } from '@bu
 import { FeatureSet_FieldPresence, MethodOptions_IdempotencyLevel } from '@bufbuild/protobuf/wkt';
 import { describe, expect, it } from 'vitest';
 import { CoordinatorService, file_coordinator_v1_coordinator } from '../../src/gen/coordinator/v1/coordinator_pb.js';
-import { compiledContract } from './contract-text.js';
+import { compiledContract } from '../support/contract-text.js';
 
 /** Additions stay clear of the numbers that a later contract may use. */
 const ADDITIONS_FROM = 100;

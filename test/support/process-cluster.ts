@@ -91,10 +91,10 @@ export class ProcessCluster {
     return part;
   }
 
-  /** Three nodes, members, and a coordinator `c1`. */
-  async startThree(): Promise<CoordinatorClient> {
+  /** Three nodes, members, and a coordinator `c1` with these arguments more. */
+  async startThree(args: readonly string[] = []): Promise<CoordinatorClient> {
     await Promise.all(['n1', 'n2', 'n3'].map((nodeId) => this.startNode(nodeId)));
-    const { client } = await this.startCoordinator('c1');
+    const { client } = await this.startCoordinator('c1', args);
     for (const { nodeId, host, port } of this.nodes.values()) await client.addStorageNode({ nodeId, host, port });
     return client;
   }

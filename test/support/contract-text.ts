@@ -10,14 +10,17 @@ const DOCUMENT = fileURLToPath(new URL('../../docs/api-contract.md', import.meta
 const BUF = fileURLToPath(new URL('../../node_modules/.bin/buf', import.meta.url));
 const PROTOBUF_BLOCK = /^```protobuf\n(.*?)^```$/gms;
 
+/** The protobuf blocks of the contract's document as one file. Protobuf lets a name be used before it is declared. */
+export function contractText(packageLine: string): string {
+  const blocks = [...readFileSync(DOCUMENT, 'utf8').matchAll(PROTOBUF_BLOCK)].map(([, block]) => block);
+  return ['syntax = "proto3";', packageLine, ...blocks].join('\n');
+}
+
 /** The protobuf blocks of the contract's document, compiled as one file under the package that is served. */
 export function compiledContract(): DescFile {
-  const blocks = [...readFileSync(DOCUMENT, 'utf8').matchAll(PROTOBUF_BLOCK)].map(([, block]) => block);
   const folder = mkdtempSync(join(tmpdir(), 'contract-'));
   try {
-    // Every fragment is a whole declaration, and protobuf lets a name be used before it is declared.
-    const source = ['syntax = "proto3";', 'package coordinator.v1;', ...blocks].join('\n');
-    writeFileSync(join(folder, 'contract.proto'), source);
+    writeFileSync(join(folder, 'contract.proto'), contractText('package coordinator.v1;'));
     const image = execFileSync(BUF, ['build', folder, '--output', '-#format=binpb'], {
       maxBuffer: 16 * 1024 * 1024,
       stdio: ['ignore', 'pipe', 'pipe'],
