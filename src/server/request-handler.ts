@@ -1,6 +1,5 @@
 import { constants } from 'node:http2';
 import type { UniversalServerRequest, UniversalServerResponse } from '@connectrpc/connect/protocol';
-import { universalRequestFromNodeRequest, universalResponseToNodeResponse } from '@connectrpc/connect-node';
 import type { Log } from '../ports/log.js';
 import type { RpcHandlers } from '../rpc/rpc-handler.js';
 import { answerUnknownRpc, meansRpc } from '../rpc/unknown-rpc.js';
@@ -9,6 +8,7 @@ import { answerPreflight, exposeTo, isPreflight } from './cross-origin.js';
 import type { NodeRequest, NodeResponse } from './node-http.js';
 import { type PageParts, sendText, servePage } from './plain-pages.js';
 import { authorityOf, originOf } from './request-target.js';
+import { sendUniversal, universalRequest } from './universal-exchange.js';
 
 export interface RequestHandlerParts extends PageParts {
   readonly rpc: RpcHandlers;
@@ -71,14 +71,13 @@ function admit({ admission, log }: RequestHandlerParts, request: NodeRequest, re
 type Serve = (request: UniversalServerRequest) => UniversalServerResponse | Promise<UniversalServerResponse>;
 
 async function serveRpc(handler: Serve, request: NodeRequest, response: NodeResponse): Promise<void> {
-  const asked = universalRequestFromNodeRequest(request, response, undefined, undefined);
   // An answer may be ready before the whole body was read. Leaving a loop over it must not cut the connection under it.
   const body = request.iterator({ destroyOnReturn: false });
-  const answer = await handler({ ...asked, body });
+  const answer = await handler(universalRequest(request, response, body));
   // A response of HTTP/2 tells of its end only when the whole stream is over.
   const sent = 'stream' in response ? response.stream : response;
   sent.once('finish', () => void endUpload(request, body));
-  await universalResponseToNodeResponse(answer, response);
+  await sendUniversal(answer, response);
 }
 
 /**

@@ -9,6 +9,7 @@ import { createClient } from '@connectrpc/connect';
 import { createConnectTransport } from '@connectrpc/connect-node';
 import { startEmbeddedPostgres } from '../../dist/adapters/postgres/embedded/start-embedded-postgres.js';
 import { systemRandom } from '../../dist/adapters/system/system-random.js';
+import { PART_FLAGS } from '../../dist/compose/up/child-part.js';
 import {
   CoordinatorService,
   ReadKeyValueRequestSchema,
@@ -32,7 +33,7 @@ export async function startQuorate(folder) {
   const start = async (args, env = {}) => {
     const child = spawn(
       process.execPath,
-      [PROGRAM, ...args, '--listen', '127.0.0.1:0', '--cluster-secret-file', secretFile],
+      [...PART_FLAGS, PROGRAM, ...args, '--listen', '127.0.0.1:0', '--cluster-secret-file', secretFile],
       {
         env: { ...process.env, ...env },
         stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
@@ -51,6 +52,7 @@ export async function startQuorate(folder) {
   });
   const stop = async () => {
     for (const child of children) {
+      if (child.exitCode !== null) continue;
       const exited = once(child, 'exit');
       child.kill('SIGKILL');
       await exited;

@@ -6,6 +6,8 @@ import type { Environment } from '../../config/env.js';
 import type { RunningPart } from './supervised-part.js';
 
 const PROGRAM = fileURLToPath(new URL('../../cli/main.js', import.meta.url));
+/** Most objects live no longer than a request: with more room for young ones, fewer are copied for nothing. */
+export const PART_FLAGS = ['--max-semi-space-size=64'];
 const READY_TIMEOUT_MS = 60_000;
 /** Longer than a part's own drain. */
 const STOP_TIMEOUT_MS = 15_000;
@@ -37,7 +39,7 @@ export async function startChildPart(options: ChildOptions): Promise<ChildPart> 
   const log = await open(logFile, 'a', 0o600);
   let child: ChildProcess;
   try {
-    child = spawn(process.execPath, [PROGRAM, ...args], {
+    child = spawn(process.execPath, [...PART_FLAGS, PROGRAM, ...args], {
       detached: true,
       env: environment,
       stdio: ['ignore', log.fd, log.fd, 'ipc'],
