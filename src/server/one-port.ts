@@ -6,6 +6,7 @@ import { createServer as createTlsServer, type TLSSocket, type Server as TlsServ
 import { AddressUnavailableError } from '../ports/address-unavailable.js';
 import type { Certificate } from './certificate.js';
 import { sniffProtocol } from './protocol-sniffer.js';
+import { limitUpload, refuseHttp1 } from './refused-requests.js';
 import type { RequestHandler } from './request-handler.js';
 
 export interface PortLimits {
@@ -83,8 +84,8 @@ export class OnePort {
     // A server that is given its connections never listens itself: without this it would neither keep its time limits
     // nor know which of its connections are idle.
     this.#http1.emit('listening');
-    // A bad request line ends its own connection only.
-    this.#http1.on('clientError', (_error, socket) => socket.destroy());
+    this.#http1.on('clientError', refuseHttp1);
+    this.#http2.on('stream', (stream) => limitUpload(stream, limits.requestReadMs));
     this.#http2.on('sessionError', () => {});
   }
 

@@ -1,12 +1,13 @@
 /** What a client of HTTP/2 with prior knowledge sends first (RFC 9113, section 3.4). */
 export const PREFACE = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n');
 
-/** A frame on the connection itself, stream 0 (RFC 9113, section 4.1). */
-function frame(type: number, flags: number, payload: Buffer): Buffer {
+/** A frame, on the connection itself unless a stream is named (RFC 9113, section 4.1). */
+export function frame(type: number, flags: number, payload: Buffer, streamId = 0): Buffer {
   const header = Buffer.alloc(9);
   header.writeUIntBE(payload.length, 0, 3);
   header[3] = type;
   header[4] = flags;
+  header.writeUInt32BE(streamId, 5);
   return Buffer.concat([header, payload]);
 }
 
