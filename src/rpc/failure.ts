@@ -1,4 +1,4 @@
-import type { DescMessage, MessageShape } from '@bufbuild/protobuf';
+import { type DescMessage, type MessageShape, toBinary } from '@bufbuild/protobuf';
 import { ConnectError } from '@connectrpc/connect';
 import { QuorateError } from '../domain/errors.js';
 import { ErrorCode } from '../gen/coordinator/v1/coordinator_pb.js';
@@ -7,6 +7,10 @@ import type { Log } from '../ports/log.js';
 import type { Random } from '../ports/random.js';
 import { ERROR_CODE_HEADER } from './error-headers.js';
 import { ERROR_TABLE, type ErrorEntry } from './error-table.js';
+
+/** Words and details of an error travel in headers or trailers, of which clients take few KiB: gRPC's default is 8. */
+const MESSAGE_LENGTH_MAX = 1000;
+const RESPONSE_BYTES_MAX = 2000;
 
 /** One failed call, as clients are told of it. */
 export interface Failure extends ErrorEntry {
@@ -23,19 +27,24 @@ export function failureOf(error: unknown, rpc: string, log: Log, random: Random)
   const known = error instanceof QuorateError ? error : unexpected(error, rpc, log, random);
   const entry = ERROR_TABLE[known.kind];
   const { outcomeUnknown, replicaCount, metadata } = known;
-  const message = `${entry.code}: ${known.message}`;
+  const message = shortened(`${entry.code}: ${known.message}`);
   return { ...entry, message, errorCode: ErrorCode[entry.code], outcomeUnknown, replicaCount, metadata };
 }
 
-/** The failure as a status whose details are ErrorDetail and the RPC's own response. */
+/** The failure as a status whose details are ErrorDetail and, unless it repeats something long, the RPC's own response. */
 export function connectErrorOf<Desc extends DescMessage>(
   failure: Failure,
   schema: Desc,
   response: MessageShape<Desc>,
 ): ConnectError {
   const error = detailedError(failure);
-  error.details.push({ desc: schema, value: response });
+  if (toBinary(schema, response).length <= RESPONSE_BYTES_MAX) error.details.push({ desc: schema, value: response });
   return error;
+}
+
+/** What a client sent may stand in a message, at whatever length. */
+export function shortened(message: string): string {
+  return message.length <= MESSAGE_LENGTH_MAX ? message : `${message.slice(0, MESSAGE_LENGTH_MAX)}…`;
 }
 
 /** The failure as a status whose detail is ErrorDetail alone, where there is no RPC to have a response. */

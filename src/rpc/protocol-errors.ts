@@ -12,11 +12,16 @@ import { ERROR_CODE_HEADER, ERRORS_HEADER } from './error-headers.js';
 import { connectErrorOf, type Failure } from './failure.js';
 import { spellGrpcMessage } from './grpc-message.js';
 import { asClientError, badTextFailure, protocolFailure } from './protocol-failure.js';
+import { capTimeout } from './timeout-cap.js';
 
 type Request = Parameters<UniversalHandler>[0];
 type Response = Awaited<ReturnType<UniversalHandler>>;
-type Parts = Pick<CallParts, 'errors' | 'log' | 'random'> & { readonly messageBytesMax: number };
+type Parts = Pick<CallParts, 'errors' | 'log' | 'random' | 'requestTimeoutMaxMs'> & {
+  readonly messageBytesMax: number;
+};
 
+/** A client that left in the middle of its request is no fault of anybody here. */
+const GONE = new ConnectError('the client has gone', Code.Canceled);
 const JSON_OPTIONS = { alwaysEmitImplicit: true };
 const ENVELOPE_BYTES = 5;
 /** An error's body is short; more is not looked at. */
@@ -31,6 +36,8 @@ const SERVED_TYPES = 'application/json, application/proto, application/grpc or a
 export function withProtocolErrors(handler: UniversalHandler, parts: Parts): UniversalHandler {
   const mended = async (request: Request): Promise<Response> => {
     const type = request.header.get('content-type') ?? '';
+    // A little more than the services grant, so that theirs is the deadline that ends a request.
+    capTimeout(request.header, parts.requestTimeoutMaxMs + 1000);
     const seen: Uint8Array[] = [];
     const check = (bytes: Uint8Array) => {
       if (type.includes('json')) checkJsonText(bytes, request.header, parts.messageBytesMax);
@@ -140,7 +147,7 @@ class Mending {
   }
 
   #failureOf(raised: ConnectError): Failure {
-    const error = asClientError(raised, this.#method.input.typeName);
+    const error = this.#request.signal.aborted ? GONE : asClientError(raised, this.#method.input.typeName);
     const { log, random } = this.#parts;
     const rpc = this.#method.name;
     const isBinary = !(this.#request.header.get('content-type') ?? '').includes('json');

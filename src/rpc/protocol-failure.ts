@@ -3,7 +3,7 @@ import { type ErrorCode as ErrorCodeName, QuorateError } from '../domain/errors.
 import { ErrorCode } from '../gen/coordinator/v1/coordinator_pb.js';
 import type { Log } from '../ports/log.js';
 import type { Random } from '../ports/random.js';
-import { type Failure, failureOf } from './failure.js';
+import { type Failure, failureOf, shortened } from './failure.js';
 
 /** Whose fault an error is that the protocol layer raised before any handler ran. */
 const CODES: Readonly<Partial<Record<Code, ErrorCodeName>>> = {
@@ -11,6 +11,7 @@ const CODES: Readonly<Partial<Record<Code, ErrorCodeName>>> = {
   [Code.Unimplemented]: 'INVALID_REQUEST',
   [Code.ResourceExhausted]: 'INVALID_REQUEST',
   [Code.OutOfRange]: 'INVALID_REQUEST',
+  [Code.Canceled]: 'INVALID_REQUEST',
   [Code.DeadlineExceeded]: 'QUORUM_NOT_REACHED',
 };
 
@@ -21,6 +22,9 @@ const TIMEOUT_RULES = {
   connect: 'header connect-timeout-ms must be up to 10 digits',
 };
 
+/** How Connect tells of a compressed message without its header; for it that is an internal error. */
+const UNNAMED_COMPRESSION = 'received compressed envelope';
+
 /** How Connect tells of a binary body that it can't decode; for it that is an internal error. */
 const UNDECODABLE = 'parse binary: ';
 
@@ -30,6 +34,9 @@ export function asClientError(error: ConnectError, message: string): ConnectErro
   if (protocol === 'grpc' || protocol === 'connect') {
     const message = `${TIMEOUT_RULES[protocol]}, but is ${JSON.stringify(value)}`;
     return new ConnectError(message, Code.InvalidArgument);
+  }
+  if (error.rawMessage.includes(UNNAMED_COMPRESSION)) {
+    return new ConnectError('a message is flagged as compressed, but no header says how', Code.InvalidArgument);
   }
   if (!error.rawMessage.startsWith(UNDECODABLE)) return error;
   return new ConnectError(
@@ -47,7 +54,7 @@ export function protocolFailure(error: ConnectError, rpc: string, log: Log, rand
     errorCode: ErrorCode[code],
     status: error.code,
     retryable: error.code === Code.DeadlineExceeded,
-    message: `${code}: ${error.rawMessage}`,
+    message: shortened(`${code}: ${error.rawMessage}`),
     outcomeUnknown: false,
     replicaCount: 0,
     metadata: {},

@@ -13,10 +13,12 @@ import { type HealthParts, healthRoutes } from './health-routes.js';
 import { withProtocolErrors } from './protocol-errors.js';
 import { REFLECTION_ALIAS, reflectionRoutes } from './reflection-routes.js';
 import type { ServiceAlias } from './service-alias.js';
+import { capTimeout } from './timeout-cap.js';
 
 /** Room for field names, keys, clocks and JSON's base64 around a value. */
 const MESSAGE_OVERHEAD_BYTES = 64 * 1024;
 const BASE64_GROWTH = 4 / 3;
+const TIMER_MAX_MS = 2 ** 31 - 1;
 
 export interface RpcOptions extends CallParts, HealthParts {
   readonly services: CoordinatorServices;
@@ -71,10 +73,20 @@ function* standardHandlers(
   const router = createConnectRouter({ acceptCompression: [gzipFast], readMaxBytes: MESSAGE_OVERHEAD_BYTES });
   const names = services.map(({ serviceName }) => serviceName);
   router.service(Health, healthRoutes(options, names)).service(ServerReflection, reflectionRoutes(services));
-  for (const handler of router.handlers) {
+  for (const bare of router.handlers) {
+    const handler = withTimeoutCap(bare);
     yield [handler.requestPath, handler];
     if (handler.service === ServerReflection) yield [`/${REFLECTION_ALIAS}/${handler.method.name}`, handler];
   }
+}
+
+/** Streams may last as long as a timer can. */
+function withTimeoutCap(handler: UniversalHandler): UniversalHandler {
+  const capped = (request: Parameters<UniversalHandler>[0]) => {
+    capTimeout(request.header, TIMER_MAX_MS);
+    return handler(request);
+  };
+  return Object.assign(capped, handler);
 }
 
 /** The alias's error mode, for requests that choose none themselves. */

@@ -6,7 +6,7 @@ import { setTrailerStatus } from '@connectrpc/connect/protocol-grpc';
 import { trailerFlag, trailerSerialize } from '@connectrpc/connect/protocol-grpc-web';
 import { ErrorCode } from '../gen/coordinator/v1/coordinator_pb.js';
 import { ERROR_CODE_HEADER } from './error-headers.js';
-import { detailedError } from './failure.js';
+import { detailedError, shortened } from './failure.js';
 import type { ServedService } from './file-index.js';
 import { spellGrpcMessage } from './grpc-message.js';
 
@@ -49,7 +49,7 @@ function unknownRpc(path: string, services: readonly ServedService[]): ConnectEr
     errorCode: ErrorCode.INVALID_REQUEST,
     status: Code.Unimplemented,
     retryable: false,
-    message: `INVALID_REQUEST: ${message}`,
+    message: shortened(`INVALID_REQUEST: ${message}`),
     outcomeUnknown: false,
     replicaCount: 0,
     metadata: {},

@@ -8,7 +8,7 @@ import { answerPreflight, exposeTo, isPreflight } from './cross-origin.js';
 import type { NodeRequest, NodeResponse } from './node-http.js';
 import { type PageParts, sendText, servePage } from './plain-pages.js';
 import { authorityOf, originOf } from './request-target.js';
-import { sendUniversal, universalRequest } from './universal-exchange.js';
+import { CLIENT_GONE, sendUniversal, universalRequest } from './universal-exchange.js';
 
 export interface RequestHandlerParts extends PageParts {
   readonly rpc: RpcHandlers;
@@ -33,8 +33,7 @@ export function requestHandler(parts: RequestHandlerParts): RequestHandler {
     if (!isRpc) return servePage(parts, request, response);
     serveRpc(handler ?? ((asked) => answerUnknownRpc(path, asked, services)), request, response).catch(
       (err: unknown) => {
-        // The client went away, or its connection broke, while the answer was on its way.
-        parts.log.info({ err, path }, 'an answer was not delivered');
+        if (err !== CLIENT_GONE) parts.log.warn({ err, path }, 'an answer was not delivered');
         response.destroy();
       },
     );

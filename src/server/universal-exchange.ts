@@ -5,7 +5,7 @@ import type { NodeRequest, NodeResponse } from './node-http.js';
 import { originOf } from './request-target.js';
 
 /** Made once: an abort without a reason makes a new one, with its stack, for each request. */
-const CLIENT_GONE = new ConnectError('the client has gone', Code.Canceled);
+export const CLIENT_GONE = new ConnectError('the client has gone', Code.Canceled);
 
 /** A request as the RPC layer takes it; its signal aborts when the client goes before it was answered. */
 export function universalRequest(
@@ -17,8 +17,7 @@ export function universalRequest(
   response.once('close', () => {
     if (!response.writableEnded) controller.abort(CLIENT_GONE);
   });
-  // Whoever reads the body is told of its errors; an error that comes later is nobody's.
-  request.on('error', () => {});
+  request.on('error', () => controller.abort(CLIENT_GONE));
   return {
     httpVersion: request.httpVersion,
     method: request.method ?? '',
