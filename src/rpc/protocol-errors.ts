@@ -22,6 +22,10 @@ type Parts = Pick<CallParts, 'errors' | 'log' | 'random' | 'requestTimeoutMaxMs'
 
 /** A client that left in the middle of its request is no fault of anybody here. */
 const GONE = new ConnectError('the client has gone', Code.Canceled);
+const BAD_QUERY = new ConnectError(
+  'the query parameter "message" must hold the request as "encoding", "base64" and "compression" say',
+  Code.InvalidArgument,
+);
 const JSON_OPTIONS = { alwaysEmitImplicit: true };
 const ENVELOPE_BYTES = 5;
 /** An error's body is short; more is not looked at. */
@@ -135,15 +139,9 @@ class Mending {
       );
     if (status === 405)
       return new ConnectError(`HTTP method ${this.#request.method} is not served here; use POST`, Code.InvalidArgument);
-    if (body === undefined) return unexplained;
-    const bytes = await readAllBytes(body, ERROR_BYTES_MAX);
-    // 0x1f begins gzip, and no JSON.
-    const json = bytes[0] === 0x1f ? gunzipSync(bytes) : bytes;
-    try {
-      return errorFromJsonBytes(json, undefined, unexplained);
-    } catch (error) {
-      return ConnectError.from(error);
-    }
+    const error = await errorIn(body, unexplained);
+    // No handler has run yet: all that a GET has is its query.
+    return error.code === Code.Internal && this.#request.method === 'GET' ? BAD_QUERY : error;
   }
 
   #failureOf(raised: ConnectError): Failure {
@@ -172,6 +170,18 @@ class Mending {
       return ['application/proto', toBinary(this.#method.output, answer)];
     }
     return ['application/json', Buffer.from(toJsonString(this.#method.output, answer, JSON_OPTIONS))];
+  }
+}
+
+async function errorIn(body: Response['body'], otherwise: ConnectError): Promise<ConnectError> {
+  if (body === undefined) return otherwise;
+  const bytes = await readAllBytes(body, ERROR_BYTES_MAX);
+  // 0x1f begins gzip, and no JSON.
+  const json = bytes[0] === 0x1f ? gunzipSync(bytes) : bytes;
+  try {
+    return errorFromJsonBytes(json, undefined, otherwise);
+  } catch (error) {
+    return ConnectError.from(error);
   }
 }
 

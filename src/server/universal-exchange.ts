@@ -17,7 +17,11 @@ export function universalRequest(
   response.once('close', () => {
     if (!response.writableEnded) controller.abort(CLIENT_GONE);
   });
+  // Before whoever reads the body is told: what cuts a body short is then known for what it is.
   request.on('error', () => controller.abort(CLIENT_GONE));
+  request.once('close', () => {
+    if (!request.complete) controller.abort(CLIENT_GONE);
+  });
   return {
     httpVersion: request.httpVersion,
     method: request.method ?? '',

@@ -16,6 +16,7 @@ import { http1Call } from '../support/http-call.js';
 import { type ServedCoordinator, serveCoordinator } from '../support/served-coordinator.js';
 
 const PATH = '/coordinator.v1.CoordinatorService/WriteKeyValue';
+const READ_PATH = '/coordinator.v1.CoordinatorService/ReadKeyValue';
 const JSON_TYPE = { 'content-type': 'application/json' };
 const PROTO_TYPE = { 'content-type': 'application/proto' };
 const VALID = toBinary(WriteKeyValueRequestSchema, create(WriteKeyValueRequestSchema, { tenantId: 't', key: 'k' }));
@@ -98,6 +99,7 @@ describe("the protocol layer's own errors", () => {
     ['a truncated message', PROTO_TYPE, VALID.subarray(0, -1), 400, 'InvalidArgument', ''],
     ['a body that is too large', JSON_TYPE, `{"key":"${'k'.repeat(100_000)}"}`, 429, 'ResourceExhausted', '6'],
     ['an unknown compression', { ...JSON_TYPE, 'content-encoding': 'zstd' }, '{}', 501, 'Unimplemented', 'zstd'],
+    ['compression that ends early', GZIPPED, Buffer.of(0x4e), 400, 'InvalidArgument', 'no gzip'],
     ['broken compression', { ...JSON_TYPE, 'content-encoding': 'gzip' }, 'nonsense', 400, 'InvalidArgument', ''],
     [
       'a compression bomb',
@@ -142,6 +144,17 @@ describe("the protocol layer's own errors", () => {
     expectWhole(connectError(answer.text), code, message);
     expect(served.services.calls).toEqual([]);
   });
+
+  it.each(['encoding=proto&base64=1&message=A', 'encoding=json&compression=gzip&base64=1&message=AAAA'])(
+    'over Connect for a query of %s is whole',
+    async (query) => {
+      const { status, text } = await http1Call(`${served.baseUrl}${READ_PATH}?connect=v1&${query}`);
+      expect(status).toBe(400);
+      const error = connectError(text);
+      expect(Code[error.code]).toBe('InvalidArgument');
+      expect(error.findDetails(ErrorDetailSchema)).toMatchObject([{ code: ErrorCode.INVALID_REQUEST }]);
+    },
+  );
 
   it('over Connect for an HTTP method that is not served is whole', async () => {
     const answer = await http1Call(url, { method: 'PUT', headers: JSON_TYPE, body: '{}' });
