@@ -1,7 +1,9 @@
-// `npm run bench -- [--only NAME] [--json]`: runs each bench in a process of its own; exits with 1 when a bound is missed.
+// `npm run bench -- [--only NAME] [--json] [--compare FILE]`: runs each bench in a process of its own; exits with 1 when a
+// bound is missed. FILE holds what an earlier run printed with --json.
 import { spawnSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { changeSince, readFigures } from './compare.js';
 
 const folder = fileURLToPath(new URL('.', import.meta.url));
 const args = process.argv.slice(2);
@@ -14,6 +16,8 @@ if (names.length === 0) {
   process.stderr.write(`there is no bench ${only}\n`);
   process.exit(2);
 }
+
+const former = args.includes('--compare') ? readFigures(args[args.indexOf('--compare') + 1] ?? '') : undefined;
 
 let missed = 0;
 for (const name of names) {
@@ -30,7 +34,7 @@ for (const name of names) {
     if (args.includes('--json')) process.stdout.write(`${JSON.stringify({ bench: name, ...figure })}\n`);
     else
       process.stdout.write(
-        `${name.padEnd(16)} ${figure.name.padEnd(62)} ${format(figure.value).padStart(12)} ${figure.unit.padEnd(10)} ${verdict}\n`,
+        `${name.padEnd(16)} ${figure.name.padEnd(62)} ${format(figure.value).padStart(12)} ${figure.unit.padEnd(10)} ${[verdict, changeSince(former, name, figure, format)].filter(Boolean).join('  ')}\n`,
       );
   }
 }
