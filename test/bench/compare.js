@@ -1,22 +1,16 @@
 // Figures as run.js prints them with --json, a line each, and what became of them since.
 import { readFileSync } from 'node:fs';
 
-/** @returns former values by bench and name; throws for a file that holds anything else */
+/** @returns former values by bench and name, whatever npm printed before them; throws for a file that holds none */
 export function readFigures(file) {
-  const lines = readFileSync(file, 'utf8').split('\n').filter(Boolean);
-  return new Map(
-    lines.map((line, i) => {
-      try {
-        const { bench, name, value } = JSON.parse(line);
-        if (typeof bench === 'string' && typeof name === 'string' && typeof value === 'number') {
-          return [keyOf(bench, name), value];
-        }
-      } catch {
-        // Said below.
-      }
-      throw new Error(`${file}, line ${i + 1}: no figure of "npm run bench -- --json"`);
-    }),
-  );
+  const figures = new Map();
+  for (const line of readFileSync(file, 'utf8').split('\n')) {
+    if (!line.startsWith('{')) continue;
+    const { bench, name, value } = JSON.parse(line);
+    if (typeof value === 'number') figures.set(keyOf(bench, name), value);
+  }
+  if (figures.size === 0) throw new Error(`${file} holds no figures of "npm run bench -- --json"`);
+  return figures;
 }
 
 /** "was 12.3, +5.0 %"; empty for a figure that is new. */

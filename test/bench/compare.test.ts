@@ -28,6 +28,11 @@ it('sets a figure against the former one of the same bench and name', () => {
   expect(changeSince(undefined, 'a', { name: 'rate', value: 1 }, String)).toBe('');
 });
 
-it.each(['nonsense', '{"bench":"a","name":"rate"}', '[]'])('refuses %s, and names file and line', (line) => {
-  expect(() => figuresIn(`{"bench":"a","name":"rate","value":1}\n${line}\n`)).toThrow(/figures\.jsonl, line 2/);
+it('passes over what npm printed before the figures', () => {
+  const former = figuresIn('\n> quorate@1.0.0 bench\n\n{"bench":"a","name":"rate","value":1}\n');
+  expect([...former]).toEqual([['a/rate', 1]]);
+});
+
+it.each(['', 'nonsense', '{"bench":"a","name":"rate"}'])('refuses a file of %j, and names it', (text) => {
+  expect(() => figuresIn(text)).toThrow(/figures\.jsonl holds no figures/);
 });
