@@ -23,7 +23,7 @@ export interface PortLimits {
 
 export const DEFAULT_PORT_LIMITS: PortLimits = {
   connectionsMax: 10_000,
-  streamsMax: 1024,
+  streamsMax: 256,
   silenceMs: 10_000,
   headerBytesMax: 16 * 1024,
   requestReadMs: 30_000,

@@ -81,7 +81,8 @@ export function bufCurlClient(baseUrl: string, protocol: 'connect' | 'grpc' | 'g
 async function run(command: string, args: readonly string[], input: string) {
   const child = spawn(command, args);
   const exited = once(child, 'exit');
-  child.stdin.end(input);
+  // A program that takes no input may have gone before it was given any.
+  child.stdin.on('error', () => {}).end(input);
   const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr)]);
   const [code] = (await exited) as [number];
   return { code, stdout, stderr };

@@ -21,7 +21,8 @@ describe('a coordinator under attack', () => {
 
   beforeAll(async () => {
     cluster = await ProcessCluster.make();
-    client = await cluster.startThree();
+    // Attackers, coordinator and storage nodes share this machine's few cores: what is slow is not yet lost.
+    client = await cluster.startThree(['--replica-timeout-ms', '10000', '--request-timeout-ms', '20000']);
     await client.createTenant({ tenantId: 't' });
     const { hostname: host, port } = new URL(cluster.coordinator('c1').url);
     target = { host, port: Number(port) };
