@@ -11,9 +11,9 @@ describe('the commands that call a coordinator', () => {
 
   beforeAll(async () => {
     cluster = await ProcessCluster.make();
-    const { nodeId, host, port } = await cluster.startNode('n1');
+    await cluster.startNode('n1');
     const { client, url } = await cluster.startCoordinator('c1');
-    await client.addStorageNode({ nodeId, host, port });
+    await cluster.addNodes(client);
     server = url;
   });
   afterAll(async () => {

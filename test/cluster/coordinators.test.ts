@@ -23,8 +23,7 @@ describe('coordinators side by side', () => {
       cluster.startCoordinator('c1', [], env),
       cluster.startCoordinator('c2', [], env),
     ]);
-    const { nodeId, host, port } = cluster.node('n1');
-    await one.client.addStorageNode({ nodeId, host, port });
+    await cluster.addNodes(one.client);
     await eventually(async () => (await other.client.listStorageNodes({})).nodes[0]?.health === 'up', ONE_SECOND_MS);
     await one.client.createTenant({ tenantId: 't', replicationFactor: 1 });
     await other.client.writeKeyValue({ tenantId: 't', key: 'k', value: Buffer.from('v') });

@@ -21,7 +21,7 @@ describe('keyed writes on two coordinators', () => {
     await Promise.all(['n1', 'n2', 'n3'].map((nodeId) => cluster.startNode(nodeId)));
     one = (await cluster.startCoordinator('c1', LEASE)).client;
     other = (await cluster.startCoordinator('c2', LEASE)).client;
-    for (const { nodeId, host, port } of cluster.nodes.values()) await one.addStorageNode({ nodeId, host, port });
+    await cluster.addNodes(one);
     await one.createTenant({ tenantId: 't' });
     await eventually(() =>
       other

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { type Client, createClient } from '@connectrpc/connect';
 import { createConnectTransport } from '@connectrpc/connect-node';
 import { CoordinatorService } from '../../src/gen/coordinator/v1/coordinator_pb.js';
+import { eventually } from './eventually.js';
 import { type QuorateProcess, startQuorate } from './quorate-process.js';
 import { createTestDatabase } from './test-database.js';
 
@@ -95,8 +96,15 @@ export class ProcessCluster {
   async startThree(args: readonly string[] = []): Promise<CoordinatorClient> {
     await Promise.all(['n1', 'n2', 'n3'].map((nodeId) => this.startNode(nodeId)));
     const { client } = await this.startCoordinator('c1', args);
-    for (const { nodeId, host, port } of this.nodes.values()) await client.addStorageNode({ nodeId, host, port });
+    await this.addNodes(client);
     return client;
+  }
+
+  /** Makes every node a member. A disk that stalls at this moment is no test's business. */
+  async addNodes(client: CoordinatorClient): Promise<void> {
+    for (const { nodeId, host, port } of this.nodes.values()) {
+      await eventually(() => client.addStorageNode({ nodeId, host, port }), 30_000);
+    }
   }
 
   /** Ends every process, and removes data and database. */

@@ -8,7 +8,7 @@ export interface PoolOptions {
   readonly open: (onClose: () => void) => Sql;
   /** Connections at most. */
   readonly max: number;
-  /** A statement that takes longer loses its connection; neither does one wait longer for a connection. */
+  /** A statement or transaction that takes longer loses its connection; neither does one wait longer for a connection. */
   readonly statementTimeoutMs: number;
 }
 
@@ -28,11 +28,14 @@ export class ConnectionPool {
   readonly run: RunStatement = async (statement) => (await this.#take()).run(statement);
 
   /**
-   * What `work` runs is committed when it resolves, and undone when it rejects.
+   * What `work` runs is committed when it resolves, and undone when it rejects. As a whole it has no more time than a
+   * statement has: what its caller gave up may not be committed later.
    * @param mode as `begin` takes it: `isolation level repeatable read`
    */
   async transaction<Result>(work: (run: RunStatement) => Promise<Result>, mode = ''): Promise<Result> {
+    const untilMs = performance.now() + this.#options.statementTimeoutMs;
     const connection = await this.#take('reserved');
+    const timer = setTimeout(() => connection.close(), untilMs - performance.now()).unref();
     try {
       await connection.idle();
       await connection.run((sql) => sql.unsafe(`begin ${mode}`));
@@ -40,6 +43,7 @@ export class ConnectionPool {
       await connection.run((sql) => sql.unsafe('commit'));
       return result;
     } finally {
+      clearTimeout(timer);
       connection.reserved = false;
       this.#wake();
     }

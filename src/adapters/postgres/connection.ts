@@ -35,7 +35,7 @@ export class Connection {
   constructor(open: (onClose: () => void) => Sql, timeoutMs: number, onGone: () => void) {
     this.#timeoutMs = timeoutMs;
     this.#onGone = onGone;
-    this.#client = open(() => this.#close());
+    this.#client = open(() => this.close());
   }
 
   /** Statements under way. */
@@ -49,7 +49,7 @@ export class Connection {
       if (this.#gone) return reject(new ConnectionClosedError());
       const query = statement(this.#client);
       this.#running.add(reject);
-      const timer = setTimeout(() => this.#close(), this.#timeoutMs).unref();
+      const timer = setTimeout(() => this.close(), this.#timeoutMs).unref();
       const settle =
         <Value>(end: (value: Value) => void) =>
         (value: Value) => {
@@ -74,7 +74,8 @@ export class Connection {
     await this.#client.end({ timeout: timeoutSeconds });
   }
 
-  #close(): void {
+  /** Gives it up, with what runs on it. */
+  close(): void {
     if (this.#gone) return;
     this.#gone = true;
     for (const reject of this.#running) reject(new ConnectionClosedError());

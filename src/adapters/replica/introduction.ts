@@ -6,7 +6,8 @@ import type { NodeAddress } from '../../ports/replica-transport.js';
 import type { StreamParts } from './batched-stream.js';
 import { CoordinatorHandshake, topologyMessage } from './coordinator-handshake.js';
 
-const INTRODUCTION_TIMEOUT_MS = 3000;
+/** Below a request's usual 5 s. The node flushes three times, and disks stall for seconds. */
+const INTRODUCTION_TIMEOUT_MS = 4500;
 
 /** Meets a node on a stream of its own, which ends with the introduction. */
 export class Introduction implements ReplicaIntroduction {
