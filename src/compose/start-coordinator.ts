@@ -17,7 +17,7 @@ import { Admission } from '../server/admission.js';
 import { readCertificate } from '../server/certificate.js';
 import { CertificateWatch } from '../server/certificate-watch.js';
 import { DEFAULT_PORT_LIMITS, OnePort } from '../server/one-port.js';
-import { requestHandler } from '../server/request-handler.js';
+import { portHandlers } from '../server/port-handlers.js';
 import type { Readiness } from '../services/readiness.js';
 import { assembleCoordinator } from './assemble-coordinator.js';
 
@@ -73,8 +73,8 @@ export async function startCoordinator(config: CoordinatorConfig, around: Surrou
       leaving: leaving.signal,
     });
     const admission = new Admission({ ...config.admitted, listenHost: config.host });
-    const handler = requestHandler({ rpc, admission, log, readiness: readinessNow, version: VERSION });
-    const port = new OnePort(handler, DEFAULT_PORT_LIMITS, certificate);
+    const handlers = portHandlers({ rpc, admission, log, readiness: readinessNow, version: VERSION });
+    const port = new OnePort(handlers, DEFAULT_PORT_LIMITS, certificate);
     const address = await port.listen(config.host, config.port).catch(async (error: unknown) => {
       await stop();
       throw error;

@@ -1,13 +1,16 @@
+import type { DescMessage } from '@bufbuild/protobuf';
 import { createConnectRouter } from '@connectrpc/connect';
 import type { UniversalHandler } from '@connectrpc/connect/protocol';
 import { CoordinatorService } from '../gen/coordinator/v1/coordinator_pb.js';
 import { Health } from '../gen/grpc/health/v1/health_pb.js';
 import { ServerReflection } from '../gen/grpc/reflection/v1/reflection_pb.js';
 import type { CoordinatorServices } from '../services/coordinator-services.js';
-import type { CallParts } from './call.js';
+import { type Call, type CallParts, runCall } from './call.js';
+import { type CoordinatorCalls, coordinatorCalls } from './coordinator-calls.js';
 import { coordinatorRoutes } from './coordinator-routes.js';
-import { ERRORS_HEADER } from './error-headers.js';
+import { ERROR_CODE_HEADER, ERRORS_HEADER } from './error-headers.js';
 import type { ServedService } from './file-index.js';
+import { type GrpcUnary, grpcUnary } from './grpc-unary.js';
 import { gzipFast } from './gzip-fast.js';
 import { type HealthParts, healthRoutes } from './health-routes.js';
 import { withProtocolErrors } from './protocol-errors.js';
@@ -31,11 +34,22 @@ export interface RpcHandlers {
   readonly services: readonly ServedService[];
   /** By path; each serves gRPC, gRPC-Web and Connect alike. */
   readonly byPath: ReadonlyMap<string, UniversalHandler>;
+  /** The hot ones among them, for the usual request of gRPC. */
+  readonly unaryByPath: ReadonlyMap<string, GrpcUnary>;
 }
 
 export function rpcHandlers(options: RpcOptions): RpcHandlers {
   const services = servedServices(options.aliases);
-  return { services, byPath: new Map([...coordinatorHandlers(options), ...standardHandlers(options, services)]) };
+  const calls = coordinatorCalls(options.services);
+  const messageBytesMax = Math.ceil(options.valueBytesMax * BASE64_GROWTH) + MESSAGE_OVERHEAD_BYTES;
+  return {
+    services,
+    byPath: new Map([...coordinatorHandlers(calls, options, messageBytesMax), ...standardHandlers(options, services)]),
+    unaryByPath: new Map([
+      ...unaryHandlers(calls.readKeyValue, options, messageBytesMax),
+      ...unaryHandlers(calls.writeKeyValue, options, messageBytesMax),
+    ]),
+  };
 }
 
 function servedServices(aliases: readonly ServiceAlias[]): readonly ServedService[] {
@@ -45,8 +59,11 @@ function servedServices(aliases: readonly ServiceAlias[]): readonly ServedServic
   return [own, ...renamed, ...standard, { serviceName: REFLECTION_ALIAS, service: ServerReflection }];
 }
 
-function* coordinatorHandlers(options: RpcOptions): Generator<readonly [string, UniversalHandler]> {
-  const messageBytesMax = Math.ceil(options.valueBytesMax * BASE64_GROWTH) + MESSAGE_OVERHEAD_BYTES;
+function* coordinatorHandlers(
+  calls: CoordinatorCalls,
+  options: RpcOptions,
+  messageBytesMax: number,
+): Generator<readonly [string, UniversalHandler]> {
   const router = createConnectRouter({
     acceptCompression: [gzipFast],
     readMaxBytes: messageBytesMax,
@@ -54,7 +71,7 @@ function* coordinatorHandlers(options: RpcOptions): Generator<readonly [string, 
     // A misspelt "consistancy" must not silently mean quorum; false, 0 and "" are answers, too.
     jsonOptions: { ignoreUnknownFields: false, alwaysEmitImplicit: true },
   });
-  router.service(CoordinatorService, coordinatorRoutes(options.services, options));
+  router.service(CoordinatorService, coordinatorRoutes(calls, options));
   for (const bare of router.handlers) {
     const handler = withProtocolErrors(bare, { ...options, messageBytesMax });
     yield [handler.requestPath, handler];
@@ -62,6 +79,28 @@ function* coordinatorHandlers(options: RpcOptions): Generator<readonly [string, 
       const requestPath = `/${serviceName}/${handler.method.name}`;
       yield [requestPath, errors === undefined ? handler : withErrorMode(handler, errors)];
     }
+  }
+}
+
+/** For a call that keeps its own deadline: no other ends it here. */
+function* unaryHandlers<Input extends DescMessage, Output extends DescMessage>(
+  call: Call<Input, Output>,
+  options: RpcOptions,
+  messageBytesMax: number,
+): Generator<readonly [string, GrpcUnary]> {
+  const { clock, aliases } = options;
+  const own = { serviceName: CoordinatorService.typeName, errors: undefined };
+  for (const { serviceName, errors } of [own, ...aliases]) {
+    const unary = grpcUnary(
+      call.method,
+      async (request, { headers, timeoutMs, signal }) => {
+        const terms = { errors: headers[ERRORS_HEADER]?.toString() ?? errors, timeoutMs, signal };
+        const { response, errorCode } = await runCall(options, call, request, terms);
+        return errorCode === undefined ? { response } : { response, headers: { [ERROR_CODE_HEADER]: errorCode } };
+      },
+      { messageBytesMax, clock },
+    );
+    yield [`/${serviceName}/${call.method.name}`, unary];
   }
 }
 

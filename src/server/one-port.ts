@@ -5,9 +5,10 @@ import { type AddressInfo, createServer as createNetServer, type Server, type So
 import { createServer as createTlsServer, type TLSSocket, type Server as TlsServer } from 'node:tls';
 import { AddressUnavailableError } from '../ports/address-unavailable.js';
 import type { Certificate } from './certificate.js';
+import type { PortHandlers } from './port-handlers.js';
 import { sniffProtocol } from './protocol-sniffer.js';
 import { limitUpload, refuseHttp1 } from './refused-requests.js';
-import type { RequestHandler } from './request-handler.js';
+import type { StreamHandler } from './stream-handler.js';
 
 export interface PortLimits {
   /** Connections at once; more are closed at once. */
@@ -52,7 +53,7 @@ export class OnePort {
   readonly #sessions = new Set<ServerHttp2Session>();
   #draining = false;
 
-  constructor(handler: RequestHandler, limits: PortLimits, certificate?: Certificate) {
+  constructor(handlers: PortHandlers, limits: PortLimits, certificate?: Certificate) {
     this.#limits = limits;
     this.#http1 = createHttp1Server(
       {
@@ -61,19 +62,16 @@ export class OnePort {
         requestTimeout: limits.requestReadMs,
         connectionsCheckingInterval: 1000,
       },
-      handler,
+      (request, response) => handlers.request(request, response),
     );
-    this.#http2 = createHttp2Server(
-      {
-        maxSessionMemory: SESSION_MEMORY_MIB,
-        settings: {
-          initialWindowSize: STREAM_WINDOW_BYTES,
-          maxConcurrentStreams: limits.streamsMax,
-          maxHeaderListSize: limits.headerBytesMax,
-        },
+    this.#http2 = createHttp2Server({
+      maxSessionMemory: SESSION_MEMORY_MIB,
+      settings: {
+        initialWindowSize: STREAM_WINDOW_BYTES,
+        maxConcurrentStreams: limits.streamsMax,
+        maxHeaderListSize: limits.headerBytesMax,
       },
-      handler,
-    );
+    });
     this.#http2.on('session', (session) => this.#trackSession(session));
     this.#tls = certificate && this.#createTls(certificate);
     this.#port = createNetServer(
@@ -85,7 +83,10 @@ export class OnePort {
     // nor know which of its connections are idle.
     this.#http1.emit('listening');
     this.#http1.on('clientError', refuseHttp1);
-    this.#http2.on('stream', (stream) => limitUpload(stream, limits.requestReadMs));
+    this.#http2.on('stream', (...opened: Parameters<StreamHandler>) => {
+      limitUpload(opened[0], limits.requestReadMs);
+      handlers.stream(...opened);
+    });
     this.#http2.on('sessionError', () => {});
   }
 

@@ -19,11 +19,14 @@ export interface RequestHandlerParts extends PageParts {
 /** How long a client may go on with a body after its answer. */
 const UPLOAD_GRACE_MS = 1000;
 
-/** Serves one HTTP request of any version. */
-export type RequestHandler = (request: NodeRequest, response: NodeResponse) => void;
+/**
+ * Serves one HTTP request of any version.
+ * @param body when it was read from the request already, at least in part
+ */
+export type RequestHandler = (request: NodeRequest, response: NodeResponse, body?: AsyncIterable<Uint8Array>) => void;
 
 export function requestHandler(parts: RequestHandlerParts): RequestHandler {
-  return (request, response) => {
+  return (request, response, body) => {
     if (!admit(parts, request, response)) return;
     const path = (request.url ?? '').split('?', 1)[0] ?? '';
     const { byPath, services } = parts.rpc;
@@ -31,12 +34,11 @@ export function requestHandler(parts: RequestHandlerParts): RequestHandler {
     const handler = byPath.get(path);
     const isRpc = handler !== undefined || meansRpc(path, request.method, request.headers['content-type']);
     if (!isRpc) return servePage(parts, request, response);
-    serveRpc(handler ?? ((asked) => answerUnknownRpc(path, asked, services)), request, response).catch(
-      (err: unknown) => {
-        if (err !== CLIENT_GONE) parts.log.warn({ err, path }, 'an answer was not delivered');
-        response.destroy();
-      },
-    );
+    const serve: Serve = handler ?? ((asked) => answerUnknownRpc(path, asked, services));
+    serveRpc(serve, request, response, body).catch((err: unknown) => {
+      if (err !== CLIENT_GONE) parts.log.warn({ err, path }, 'an answer was not delivered');
+      response.destroy();
+    });
   };
 }
 
@@ -69,10 +71,15 @@ function admit({ admission, log }: RequestHandlerParts, request: NodeRequest, re
 /** What the RPC layer makes of a request. */
 type Serve = (request: UniversalServerRequest) => UniversalServerResponse | Promise<UniversalServerResponse>;
 
-async function serveRpc(handler: Serve, request: NodeRequest, response: NodeResponse): Promise<void> {
+async function serveRpc(
+  handler: Serve,
+  request: NodeRequest,
+  response: NodeResponse,
   // An answer may be ready before the whole body was read. Leaving a loop over it must not cut the connection under it.
-  const body = request.iterator({ destroyOnReturn: false });
-  const answer = await handler(universalRequest(request, response, body));
+  source: AsyncIterable<Uint8Array> = request.iterator({ destroyOnReturn: false }),
+): Promise<void> {
+  const body = source[Symbol.asyncIterator]();
+  const answer = await handler(universalRequest(request, response, { [Symbol.asyncIterator]: () => body }));
   // A response of HTTP/2 tells of its end only when the whole stream is over.
   const sent = 'stream' in response ? response.stream : response;
   sent.once('finish', () => void endUpload(request, body));

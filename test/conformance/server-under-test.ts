@@ -5,9 +5,10 @@ import { createConnectRouter } from '@connectrpc/connect';
 import { gzipFast } from '../../src/rpc/gzip-fast.js';
 import { Admission } from '../../src/server/admission.js';
 import { DEFAULT_PORT_LIMITS, OnePort } from '../../src/server/one-port.js';
-import { requestHandler } from '../../src/server/request-handler.js';
+import { portHandlers } from '../../src/server/port-handlers.js';
 import { silentLog } from '../support/silent-log.js';
 import { conformanceService } from './conformance-service.js';
+import { conformanceUnary } from './conformance-unary.js';
 import {
   type ServerCompatRequest,
   ServerCompatRequestSchema,
@@ -33,21 +34,25 @@ async function main(): Promise<void> {
 }
 
 function serverOf({ useTls, serverCreds, messageReceiveLimit }: ServerCompatRequest) {
+  const readMaxBytes = messageReceiveLimit || 4 * 1024 * 1024;
   const router = createConnectRouter({
     acceptCompression: [gzipFast],
     jsonOptions: { registry: createRegistry(...nestedTypes(file_connectrpc_conformance_v1_service)) },
-    readMaxBytes: messageReceiveLimit || 4 * 1024 * 1024,
+    readMaxBytes,
   });
   router.service(ConformanceService, conformanceService);
   const byPath = new Map(router.handlers.map((handler) => [handler.requestPath, handler]));
-  const rpc = { byPath, services: [{ serviceName: ConformanceService.typeName, service: ConformanceService }] };
+  const unary = conformanceUnary(readMaxBytes);
+  const unaryByPath = new Map([[`/${ConformanceService.typeName}/${ConformanceService.method.unary.name}`, unary]]);
+  const services = [{ serviceName: ConformanceService.typeName, service: ConformanceService }];
+  const rpc = { byPath, unaryByPath, services };
   const admission = new Admission({ listenHost: '127.0.0.1', origins: [], hosts: [] });
-  const handler = requestHandler({ rpc, admission, log: silentLog, readiness: () => ({ ready: true }), version: '0' });
+  const handlers = portHandlers({ rpc, admission, log: silentLog, readiness: () => ({ ready: true }), version: '0' });
   const certificate =
     useTls && serverCreds !== undefined
       ? { cert: Buffer.from(serverCreds.cert).toString(), key: Buffer.from(serverCreds.key).toString() }
       : undefined;
-  return { server: new OnePort(handler, DEFAULT_PORT_LIMITS, certificate), certificate };
+  return { server: new OnePort(handlers, DEFAULT_PORT_LIMITS, certificate), certificate };
 }
 
 /** Its length as four bytes, big-endian, then itself. */

@@ -145,7 +145,7 @@ describe('limits', () => {
 
 it('says which address it cannot have', async () => {
   const { host, port } = await serve();
-  const second = new OnePort(() => {}, DEFAULT_PORT_LIMITS);
+  const second = new OnePort({ request: () => {}, stream: () => {} }, DEFAULT_PORT_LIMITS);
   await expect(second.listen(host, port)).rejects.toThrow(AddressUnavailableError);
   await expect(second.listen(host, port)).rejects.toThrow(`${host}:${port} is in use`);
 });

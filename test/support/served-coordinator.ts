@@ -3,7 +3,7 @@ import { Admission, type AdmissionRules } from '../../src/server/admission.js';
 import type { Certificate } from '../../src/server/certificate.js';
 import { DEFAULT_PORT_LIMITS, OnePort, type PortLimits } from '../../src/server/one-port.js';
 import type { Readiness } from '../../src/server/plain-pages.js';
-import { requestHandler } from '../../src/server/request-handler.js';
+import { portHandlers } from '../../src/server/port-handlers.js';
 import { ScriptedServices } from './scripted-services.js';
 import { seededRandom } from './seeded-random.js';
 import { MemoryLog } from './silent-log.js';
@@ -62,8 +62,8 @@ export async function serveCoordinator(
     leaving: leaving.signal,
   });
   const admission = new Admission({ listenHost: '127.0.0.1', origins: [], hosts: [], ...rules });
-  const handler = requestHandler({ rpc, admission, log, readiness, version: '1.2.3' });
-  const onePort = new OnePort(handler, { ...DEFAULT_PORT_LIMITS, ...limits }, certificate);
+  const handlers = portHandlers({ rpc, admission, log, readiness, version: '1.2.3' });
+  const onePort = new OnePort(handlers, { ...DEFAULT_PORT_LIMITS, ...limits }, certificate);
   const address = await onePort.listen('127.0.0.1', 0);
   const served: ServedCoordinator = {
     ...address,
