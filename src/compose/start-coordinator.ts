@@ -16,8 +16,9 @@ import { rpcHandlers } from '../rpc/rpc-handler.js';
 import { Admission } from '../server/admission.js';
 import { readCertificate } from '../server/certificate.js';
 import { CertificateWatch } from '../server/certificate-watch.js';
-import { DEFAULT_PORT_LIMITS, OnePort } from '../server/one-port.js';
+import { OnePort } from '../server/one-port.js';
 import { portHandlers } from '../server/port-handlers.js';
+import { DEFAULT_PORT_LIMITS } from '../server/port-limits.js';
 import type { Readiness } from '../services/readiness.js';
 import { assembleCoordinator } from './assemble-coordinator.js';
 

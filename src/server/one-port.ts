@@ -5,30 +5,13 @@ import { type AddressInfo, createServer as createNetServer, type Server, type So
 import { createServer as createTlsServer, type TLSSocket, type Server as TlsServer } from 'node:tls';
 import { AddressUnavailableError } from '../ports/address-unavailable.js';
 import type { Certificate } from './certificate.js';
+import { Http2Sessions } from './http2-sessions.js';
 import type { PortHandlers } from './port-handlers.js';
+import type { PortLimits } from './port-limits.js';
 import { sniffProtocol } from './protocol-sniffer.js';
-import { limitUpload, refuseHttp1 } from './refused-requests.js';
+import { Http1Refusals, headerBytes, refuseLongHeaders } from './refused-requests.js';
+import { StalledExchanges } from './stalled-exchanges.js';
 import type { StreamHandler } from './stream-handler.js';
-
-export interface PortLimits {
-  /** Connections at once; more are closed at once. */
-  readonly connectionsMax: number;
-  /** Streams at once on one HTTP/2 connection. */
-  readonly streamsMax: number;
-  /** A connection that says nothing for this long is closed. */
-  readonly silenceMs: number;
-  readonly headerBytesMax: number;
-  /** The headers of a request, and then its body, must be there within this. */
-  readonly requestReadMs: number;
-}
-
-export const DEFAULT_PORT_LIMITS: PortLimits = {
-  connectionsMax: 10_000,
-  streamsMax: 256,
-  silenceMs: 10_000,
-  headerBytesMax: 16 * 1024,
-  requestReadMs: 30_000,
-};
 
 /** MiB that one HTTP/2 connection may hold. */
 const SESSION_MEMORY_MIB = 64;
@@ -50,11 +33,14 @@ export class OnePort {
   readonly #sockets = new Set<Socket>();
   /** Connections that have not told their protocol yet: idle ones, which neither server knows of. */
   readonly #unsniffed = new Set<Socket>();
-  readonly #sessions = new Set<ServerHttp2Session>();
-  #draining = false;
+  readonly #sessions: Http2Sessions;
+  readonly #exchanges: StalledExchanges;
 
   constructor(handlers: PortHandlers, limits: PortLimits, certificate?: Certificate) {
     this.#limits = limits;
+    this.#sessions = new Http2Sessions(limits);
+    this.#exchanges = new StalledExchanges(limits);
+    const refusals = new Http1Refusals();
     this.#http1 = createHttp1Server(
       {
         maxHeaderSize: limits.headerBytesMax,
@@ -62,7 +48,11 @@ export class OnePort {
         requestTimeout: limits.requestReadMs,
         connectionsCheckingInterval: 1000,
       },
-      (request, response) => handlers.request(request, response),
+      (request, response) => {
+        this.#exchanges.watchHttp1(response);
+        refusals.owe(response);
+        handlers.request(request, response);
+      },
     );
     this.#http2 = createHttp2Server({
       maxSessionMemory: SESSION_MEMORY_MIB,
@@ -72,7 +62,7 @@ export class OnePort {
         maxHeaderListSize: limits.headerBytesMax,
       },
     });
-    this.#http2.on('session', (session) => this.#trackSession(session));
+    this.#http2.on('session', (session) => this.#greet(session));
     this.#tls = certificate && this.#createTls(certificate);
     this.#port = createNetServer(
       { noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_MS },
@@ -82,10 +72,11 @@ export class OnePort {
     // A server that is given its connections never listens itself: without this it would neither keep its time limits
     // nor know which of its connections are idle.
     this.#http1.emit('listening');
-    this.#http1.on('clientError', refuseHttp1);
+    this.#http1.on('clientError', (error, socket) => void refusals.refuse(error, socket));
     this.#http2.on('stream', (...opened: Parameters<StreamHandler>) => {
-      limitUpload(opened[0], limits.requestReadMs);
-      handlers.stream(...opened);
+      this.#exchanges.watchHttp2(opened[0]);
+      if (headerBytes(opened[3]) > limits.headerBytesMax) refuseLongHeaders(opened[0]);
+      else handlers.stream(...opened);
     });
     this.#http2.on('sessionError', () => {});
   }
@@ -109,11 +100,10 @@ export class OnePort {
 
   /** Stops listening, lets running calls finish for at most `withinMs`, then ends what is left. */
   async drain(withinMs: number): Promise<void> {
-    this.#draining = true;
     const closed = once(this.#port, 'close');
     this.#port.close();
     this.#http1.closeIdleConnections();
-    for (const session of this.#sessions) session.close();
+    this.#sessions.close();
     for (const socket of this.#unsniffed) socket.destroy();
     const timer = setTimeout(() => {
       for (const socket of this.#sockets) socket.destroy();
@@ -123,6 +113,7 @@ export class OnePort {
     clearTimeout(timer);
     clearInterval(idle);
     this.#http1.close();
+    this.#exchanges.stop();
   }
 
   async #admit(socket: Socket): Promise<void> {
@@ -160,11 +151,8 @@ export class OnePort {
     return tls.on('tlsClientError', (_error, socket) => socket.destroy());
   }
 
-  #trackSession(session: ServerHttp2Session): void {
-    this.#sessions.add(session);
+  #greet(session: ServerHttp2Session): void {
     session.setLocalWindowSize(SESSION_WINDOW_BYTES);
-    session.on('close', () => this.#sessions.delete(session));
-    session.on('error', () => session.destroy());
-    if (this.#draining) session.close();
+    this.#sessions.add(session);
   }
 }

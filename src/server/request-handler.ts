@@ -7,7 +7,7 @@ import { type Admission, hostOf } from './admission.js';
 import { answerPreflight, exposeTo, isPreflight } from './cross-origin.js';
 import type { NodeRequest, NodeResponse } from './node-http.js';
 import { type PageParts, sendText, servePage } from './plain-pages.js';
-import { authorityOf, originOf } from './request-target.js';
+import { authorityOf, originOf, takeTarget } from './request-target.js';
 import { CLIENT_GONE, sendUniversal, universalRequest } from './universal-exchange.js';
 
 export interface RequestHandlerParts extends PageParts {
@@ -27,6 +27,8 @@ export type RequestHandler = (request: NodeRequest, response: NodeResponse, body
 
 export function requestHandler(parts: RequestHandlerParts): RequestHandler {
   return (request, response, body) => {
+    const fault = takeTarget(request);
+    if (fault !== undefined) return sendText(response, fault.status, fault.text);
     if (!admit(parts, request, response)) return;
     const path = (request.url ?? '').split('?', 1)[0] ?? '';
     const { byPath, services } = parts.rpc;

@@ -12,3 +12,21 @@ export function originOf(request: NodeRequest): string {
   const scheme = (request.socket as Partial<TLSSocket>).encrypted ? 'https' : 'http';
   return `${scheme}://${authorityOf(request) ?? ''}`;
 }
+
+const ABSOLUTE_FORM = /^https?:\/\//i;
+
+/**
+ * Puts a target in absolute form (RFC 9112, section 3.2.2) into the usual one.
+ * @returns what is wrong with it; undefined when nothing is
+ */
+export function takeTarget(request: NodeRequest): { readonly status: number; readonly text: string } | undefined {
+  if (request.httpVersionMajor === 0) return { status: 505, text: 'HTTP/0.9 is not served here.\n' };
+  const target = request.url ?? '';
+  if (!ABSOLUTE_FORM.test(target)) return undefined;
+  if (!URL.canParse(target)) return { status: 400, text: 'The request target is no URL.\n' };
+  const { host, pathname, search } = new URL(target);
+  request.url = `${pathname}${search}`;
+  // A Host header beside it does not count.
+  request.headers.host = host;
+  return undefined;
+}

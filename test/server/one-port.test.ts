@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { AddressUnavailableError } from '../../src/ports/address-unavailable.js';
-import { DEFAULT_PORT_LIMITS, OnePort, type PortLimits } from '../../src/server/one-port.js';
+import { OnePort } from '../../src/server/one-port.js';
+import { DEFAULT_PORT_LIMITS, type PortLimits } from '../../src/server/port-limits.js';
 import { eventually } from '../support/eventually.js';
 import { http1Call, http2Call } from '../support/http-call.js';
 import { RawConnection } from '../support/raw-connection.js';

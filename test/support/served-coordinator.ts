@@ -1,9 +1,10 @@
 import { type RpcOptions, rpcHandlers } from '../../src/rpc/rpc-handler.js';
 import { Admission, type AdmissionRules } from '../../src/server/admission.js';
 import type { Certificate } from '../../src/server/certificate.js';
-import { DEFAULT_PORT_LIMITS, OnePort, type PortLimits } from '../../src/server/one-port.js';
+import { OnePort } from '../../src/server/one-port.js';
 import type { Readiness } from '../../src/server/plain-pages.js';
 import { portHandlers } from '../../src/server/port-handlers.js';
+import { DEFAULT_PORT_LIMITS, type PortLimits } from '../../src/server/port-limits.js';
 import { ScriptedServices } from './scripted-services.js';
 import { seededRandom } from './seeded-random.js';
 import { MemoryLog } from './silent-log.js';
