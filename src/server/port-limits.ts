@@ -16,6 +16,8 @@ export interface PortLimits {
   readonly requestReadMs: number;
   /** An answer that its client has not taken within this is taken back. */
   readonly answerTakenMs: number;
+  /** Bytes of answers that wait for their clients, of all connections; beyond them the oldest are taken back. */
+  readonly untakenBytesMax: number;
 }
 
 export const DEFAULT_PORT_LIMITS: PortLimits = {
@@ -27,4 +29,5 @@ export const DEFAULT_PORT_LIMITS: PortLimits = {
   headerBytesMax: 16 * 1024,
   requestReadMs: 30_000,
   answerTakenMs: 60_000,
+  untakenBytesMax: 128 * 1024 * 1024,
 };

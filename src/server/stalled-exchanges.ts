@@ -4,7 +4,7 @@ import type { Writable } from 'node:stream';
 import type { PortLimits } from './port-limits.js';
 
 interface Exchange {
-  readonly answer: Pick<Writable, 'writableEnded' | 'writableNeedDrain'>;
+  readonly answer: Pick<Writable, 'writableEnded' | 'writableLength' | 'writableNeedDrain'>;
   /** Whether the request is still on its way; Node.js looks after those of HTTP/1.1. */
   readonly isArriving: () => boolean;
   readonly cut: () => void;
@@ -13,15 +13,21 @@ interface Exchange {
   untakenSinceMs: number | undefined;
 }
 
+type Limits = Pick<PortLimits, 'requestReadMs' | 'answerTakenMs' | 'untakenBytesMax'>;
+
+const LOOK_EVERY_MS = 250;
+/** An answer that is younger is on its way to whoever takes it. */
+const FRESH_MS = 1000;
+
 /** Ends exchanges that their clients leave open: requests that do not arrive, and answers that nobody takes. */
 export class StalledExchanges {
-  readonly #limits: Pick<PortLimits, 'requestReadMs' | 'answerTakenMs'>;
+  readonly #limits: Limits;
   readonly #exchanges = new Map<object, Exchange>();
   readonly #timer: NodeJS.Timeout;
 
-  constructor(limits: Pick<PortLimits, 'requestReadMs' | 'answerTakenMs'>) {
+  constructor(limits: Limits) {
     this.#limits = limits;
-    const everyMs = Math.min(1000, limits.requestReadMs / 4, limits.answerTakenMs / 4);
+    const everyMs = Math.min(LOOK_EVERY_MS, limits.requestReadMs / 4, limits.answerTakenMs / 4);
     this.#timer = setInterval(() => this.#look(), everyMs).unref();
   }
 
@@ -47,16 +53,34 @@ export class StalledExchanges {
 
   #look(): void {
     const nowMs = performance.now();
+    const { requestReadMs, answerTakenMs } = this.#limits;
+    const untaken: Exchange[] = [];
     for (const exchange of this.#exchanges.values()) {
-      const { requestReadMs, answerTakenMs } = this.#limits;
+      noteUntaken(exchange, nowMs);
       const isLate = exchange.isArriving() && nowMs - exchange.openedMs > requestReadMs;
       if (isLate || untakenMs(exchange, nowMs) > answerTakenMs) exchange.cut();
+      else if (exchange.untakenSinceMs !== undefined) untaken.push(exchange);
+    }
+    this.#cutToSize(untaken, nowMs);
+  }
+
+  #cutToSize(untaken: readonly Exchange[], nowMs: number): void {
+    let bytes = 0;
+    for (const { answer } of untaken) bytes += answer.writableLength;
+    if (bytes <= this.#limits.untakenBytesMax) return;
+    for (const exchange of [...untaken].sort((a, b) => untakenMs(b, nowMs) - untakenMs(a, nowMs))) {
+      if (bytes <= this.#limits.untakenBytesMax || untakenMs(exchange, nowMs) < FRESH_MS) return;
+      bytes -= exchange.answer.writableLength;
+      exchange.cut();
     }
   }
 }
 
-function untakenMs(exchange: Exchange, nowMs: number): number {
+function noteUntaken(exchange: Exchange, nowMs: number): void {
   const { writableEnded, writableNeedDrain } = exchange.answer;
   exchange.untakenSinceMs = writableEnded || writableNeedDrain ? (exchange.untakenSinceMs ?? nowMs) : undefined;
-  return nowMs - (exchange.untakenSinceMs ?? nowMs);
+}
+
+function untakenMs({ untakenSinceMs }: Exchange, nowMs: number): number {
+  return nowMs - (untakenSinceMs ?? nowMs);
 }

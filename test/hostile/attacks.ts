@@ -4,6 +4,8 @@ import { connect as connectTcp, type Socket } from 'node:net';
 import { buffer } from 'node:stream/consumers';
 import { setTimeout as delay } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
+import { create, toBinary } from '@bufbuild/protobuf';
+import { ReadKeyValueRequestSchema } from '../../src/gen/coordinator/v1/coordinator_pb.js';
 import { frame, PING, PREFACE, SETTINGS } from '../server/http2-frames.js';
 
 export interface Target {
@@ -12,6 +14,7 @@ export interface Target {
 }
 
 const PATH = '/coordinator.v1.CoordinatorService/WriteKeyValue';
+const READ_PATH = '/coordinator.v1.CoordinatorService/ReadKeyValue';
 const [HEADERS, RST_STREAM, SETTINGS_FRAME, CONTINUATION] = [0x1, 0x3, 0x4, 0x9];
 const [END_STREAM, END_HEADERS] = [0x1, 0x4];
 const CANCEL = Buffer.from([0, 0, 0, 8]);
@@ -150,6 +153,26 @@ export const ATTACKS: Readonly<Record<string, (target: Target) => Promise<void>>
     }
     await delay(500);
     for (const socket of sockets) socket.destroy();
+  },
+  async 'long answers that nobody takes'(target) {
+    const noWindow = { settings: { initialWindowSize: 0 } };
+    const value = Buffer.alloc(MIB, 'v').toString('base64');
+    const key = { tenantId: 't', key: 'long' };
+    await post(target, JSON_TYPE, Buffer.from(JSON.stringify({ ...key, value })));
+    const sessions = Array.from({ length: 10 }, () => connect(`http://${target.host}:${target.port}`, noWindow));
+    for (const session of sessions) {
+      session.on('error', () => {});
+      for (let i = 0; i < 20; i++) {
+        const headers = { ':method': 'POST', ':path': READ_PATH, 'content-type': 'application/proto' };
+        const body = toBinary(ReadKeyValueRequestSchema, create(ReadKeyValueRequestSchema, key));
+        session
+          .request(headers)
+          .on('error', () => {})
+          .end(body);
+      }
+    }
+    await delay(3000);
+    for (const session of sessions) session.destroy();
   },
   async 'bombs of gzip'(target) {
     const bytes = bomb();

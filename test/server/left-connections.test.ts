@@ -73,6 +73,22 @@ describe('an answer that its client does not take', () => {
     session.destroy();
   });
 
+  it('is taken back when too many bytes wait, the oldest first', async () => {
+    await serve({ untakenBytesMax: 1.5 * LONG.length });
+    const session = connect(served.baseUrl, { settings: { initialWindowSize: 0 } });
+    const closed: number[] = [];
+    for (const turn of [1, 2]) {
+      const stream = session.request({ ':method': 'POST', ':path': READ, 'content-type': 'application/grpc' });
+      stream.on('error', () => {}).on('close', () => closed.push(turn));
+      stream.end(envelope(REQUEST));
+      await once(stream, 'response');
+    }
+    await eventually(() => closed.length > 0);
+    await delay(500);
+    expect(closed).toEqual([1]);
+    session.destroy();
+  });
+
   it('is taken back with its connection over HTTP/1.1', async () => {
     await serve({ answerTakenMs: 100 });
     using client = await RawConnection.open(served);
