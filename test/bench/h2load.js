@@ -18,14 +18,16 @@ export function envelope(message) {
 }
 
 /**
- * Keeps so many requests in flight for about two seconds.
+ * Keeps so many requests in flight for about two seconds, after a short run that tells how many these are.
+ * @param started called between the two
  * @returns requests, their rate per second, latency percentiles in ms, and the bytes of answers without headers
  */
-export function load({ folder, url, body, inFlight }) {
+export function load({ folder, url, body, inFlight, started = () => {} }) {
   const bodyFile = join(folder, 'body');
   writeFileSync(bodyFile, body);
   const calibrated = run({ folder, url, bodyFile, inFlight, requests: Math.max(CALIBRATING_REQUESTS, 4 * inFlight) });
   const requests = Math.max(4 * inFlight, Math.round(calibrated.rate * MEASURED_S));
+  started();
   return run({ folder, url, bodyFile, inFlight, requests });
 }
 

@@ -6,12 +6,18 @@ const KIB = 1024;
 
 export const hasProc = existsSync('/proc/self/stat');
 
-/** Seconds of CPU so far, of all of them together. */
+/** Seconds of CPU so far, of all of them and their children together. */
 export function cpuSeconds(pids) {
-  return pids.reduce((sum, pid) => {
+  const family = pids.flatMap((pid) => [pid, ...childrenOf(pid)]);
+  return family.reduce((sum, pid) => {
     const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1].split(' ');
     return sum + (Number(fields[11]) + Number(fields[12])) / TICKS_PER_S;
   }, 0);
+}
+
+function childrenOf(pid) {
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim();
+  return children === '' ? [] : children.split(' ').map(Number);
 }
 
 /** MiB of resident memory. */

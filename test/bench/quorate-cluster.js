@@ -23,7 +23,7 @@ const TENANT = 'bench';
 export const QUORATE_WRITE = `/${CoordinatorService.typeName}/WriteKeyValue`;
 export const QUORATE_READ = `/${CoordinatorService.typeName}/ReadKeyValue`;
 
-/** @returns the coordinator's URL, the pids of coordinator and storage nodes, and `stop` */
+/** @returns the coordinator's URL, the pids of coordinator and storage nodes, those with PostgreSQL's, and `stop` */
 export async function startQuorate(folder) {
   mkdirSync(folder, { recursive: true });
   chmodSync(folder, 0o711);
@@ -70,7 +70,8 @@ export async function startQuorate(folder) {
       await client.addStorageNode({ nodeId, ...node });
     }
     await client.createTenant({ tenantId: TENANT, replicationFactor: 3 });
-    return { url, pids: children.map(({ pid }) => pid), stop };
+    const pids = children.map(({ pid }) => pid);
+    return { url, pids, cpuPids: [...pids, postgres.pid], stop };
   } catch (error) {
     await stop();
     throw error;
