@@ -144,8 +144,8 @@ export class OnePort {
     const options = { ...TLS_OPTIONS, ...certificate, handshakeTimeout: this.#limits.silenceMs };
     const tls = createTlsServer(options, (socket: TLSSocket) => {
       socket.on('error', () => socket.destroy());
-      const server = socket.alpnProtocol === 'h2' ? this.#http2 : this.#http1;
-      server.emit('connection', socket);
+      if (socket.alpnProtocol === 'h2') this.#http2.emit('connection', socket);
+      else serveHttp1OverTls(this.#http1, socket);
     });
     // A failed handshake ends its own connection only.
     return tls.on('tlsClientError', (_error, socket) => socket.destroy());
@@ -155,4 +155,14 @@ export class OnePort {
     session.setLocalWindowSize(SESSION_WINDOW_BYTES);
     this.#sessions.add(session);
   }
+}
+
+/**
+ * Node.js (seen with 20.20) reads from a TLS connection behind the stream's back, and pauses its parser while answers wait to be taken.
+ * Records that were decrypted already meet a paused parser then, which calls them malformed. A listener for data makes it read
+ * from the stream, which keeps them.
+ */
+function serveHttp1OverTls(server: Http1Server, socket: TLSSocket): void {
+  server.emit('connection', socket);
+  socket.on('data', () => {});
 }
