@@ -21,6 +21,8 @@ export function serveGrpcUnary(stream: ServerHttp2Stream, parts: GrpcStreamParts
     if (length > bodyBytesMax) handOver();
   };
   const end = () => {
+    // A stream that its client resets ends as well, though its request never did.
+    if (stream.closed) return;
     const gone = new AbortController();
     const hangUp = () => gone.abort(CLIENT_GONE);
     stream.once('close', hangUp);

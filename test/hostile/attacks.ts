@@ -6,7 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
 import { create, toBinary } from '@bufbuild/protobuf';
 import { ReadKeyValueRequestSchema } from '../../src/gen/coordinator/v1/coordinator_pb.js';
-import { frame, PING, PREFACE, SETTINGS } from '../server/http2-frames.js';
+import { fields, frame, PING, PREFACE, SETTINGS } from '../server/http2-frames.js';
 
 export interface Target {
   readonly host: string;
@@ -20,12 +20,6 @@ const [END_STREAM, END_HEADERS] = [0x1, 0x4];
 const CANCEL = Buffer.from([0, 0, 0, 8]);
 const MIB = 1024 * 1024;
 const STALLED_MS = 2000;
-
-/** Literal header fields without indexing (RFC 7541, section 6.2.2); names and values shorter than 127 bytes. */
-function fields(headers: Readonly<Record<string, string>>): Buffer {
-  const text = (value: string) => Buffer.concat([Buffer.of(value.length), Buffer.from(value)]);
-  return Buffer.concat(Object.entries(headers).flatMap(([name, value]) => [Buffer.of(0), text(name), text(value)]));
-}
 
 const REQUEST = fields({
   ':method': 'POST',

@@ -18,3 +18,9 @@ export const SETTINGS = frame(0x4, 0, Buffer.alloc(0));
 export const PING = frame(0x6, 0, OPAQUE);
 /** The answer that every HTTP/2 server owes to `PING`. */
 export const PING_ACKNOWLEDGED = frame(0x6, ACKNOWLEDGED, OPAQUE);
+
+/** Literal header fields without indexing (RFC 7541, section 6.2.2); names and values shorter than 127 bytes. */
+export function fields(headers: Readonly<Record<string, string>>): Buffer {
+  const text = (value: string) => Buffer.concat([Buffer.of(value.length), Buffer.from(value)]);
+  return Buffer.concat(Object.entries(headers).flatMap(([name, value]) => [Buffer.of(0), text(name), text(value)]));
+}

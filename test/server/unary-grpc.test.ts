@@ -9,12 +9,16 @@ import {
   ReadKeyValueResponseSchema,
   WriteKeyValueRequestSchema,
 } from '../../src/gen/coordinator/v1/coordinator_pb.js';
+import { eventually } from '../support/eventually.js';
 import { envelope, grpcCall } from '../support/grpc-call.js';
+import { RawConnection } from '../support/raw-connection.js';
 import { OUTCOMES } from '../support/scripted-services.js';
 import { type ServedCoordinator, serveCoordinator } from '../support/served-coordinator.js';
+import { fields, frame, PING, PING_ACKNOWLEDGED, PREFACE, SETTINGS } from './http2-frames.js';
 
 const WRITE = '/coordinator.v1.CoordinatorService/WriteKeyValue';
 const READ = '/coordinator.v1.CoordinatorService/ReadKeyValue';
+const [DATA, HEADERS, RST_STREAM, END_HEADERS] = [0x0, 0x1, 0x3, 0x4];
 const VALUE_BYTES_MAX = 100_000;
 const ENVELOPE_BYTES = 5;
 const COMPRESSIBLE = new Uint8Array(50_000).fill(7);
@@ -79,15 +83,25 @@ describe('a unary call of gRPC', () => {
     expect(served.services.calls).toEqual([]);
   });
 
-  it('asks nobody when its client leaves in the middle of the message', async () => {
-    await withSession(async (session) => {
-      const stream = session.request(headersOf(WRITE));
-      stream.on('error', () => {});
-      stream.write(envelope(write(COMPRESSIBLE)).subarray(0, 1000));
-      await delay(30);
-      stream.close(8);
-      await once(stream, 'close');
-    });
+  it.each([
+    ['in the middle of the message', 20],
+    ['with the message, before it ended the request', 1000],
+  ])('asks nobody when its client leaves %s', async (_when, bytes) => {
+    using client = await RawConnection.open(served);
+    const headers = { ':method': 'POST', ':scheme': 'http', ':path': WRITE, ':authority': 'localhost' };
+    const message = envelope(write(Buffer.alloc(100))).subarray(0, bytes);
+    client.socket.write(
+      Buffer.concat([
+        PREFACE,
+        SETTINGS,
+        frame(HEADERS, END_HEADERS, fields({ ...headers, 'content-type': 'application/grpc' }), 1),
+        frame(DATA, 0, message, 1),
+      ]),
+    );
+    await delay(30);
+    client.socket.write(Buffer.concat([frame(RST_STREAM, 0, Buffer.of(0, 0, 0, 8), 1), PING]));
+    await eventually(() => client.received.includes(PING_ACKNOWLEDGED));
+    await delay(30);
     expect(served.services.calls).toEqual([]);
     expect(served.log.lines).toEqual([]);
   });
