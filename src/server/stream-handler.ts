@@ -35,7 +35,8 @@ function unaryOf(
   headers: IncomingHttpHeaders,
   stream: ServerHttp2Stream,
 ): { readonly call: GrpcUnaryCall; readonly bodyBytesMax: number } | undefined {
-  if (headers[':method'] !== 'POST' || headers.origin !== undefined || stream.endAfterHeaders) return undefined;
+  if (headers[':method'] !== 'POST' || stream.endAfterHeaders) return undefined;
+  if (headers.origin !== undefined || headers.expect !== undefined) return undefined;
   if (!admission.allowsHost(headers[':authority'] ?? headers.host)) return undefined;
   const unary = rpc.unaryByPath.get(headers[':path'] ?? '');
   const call = unary?.open(headers);

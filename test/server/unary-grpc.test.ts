@@ -106,6 +106,17 @@ describe('a unary call of gRPC', () => {
     expect(served.log.lines).toEqual([]);
   });
 
+  it('is asked to go on when it waits for that', async () => {
+    await withSession(async (session) => {
+      const stream = session.request({ ...headersOf(WRITE), expect: '100-continue' });
+      await once(stream, 'continue');
+      const answered = once(stream, 'trailers');
+      stream.end(envelope(write(COMPRESSIBLE)));
+      stream.resume();
+      expect((await answered)[0]['grpc-status']).toBe('0');
+    });
+  });
+
   it('is refused with two messages, wherever its pieces end, and asks nobody', async () => {
     const body = Buffer.concat([envelope(write(COMPRESSIBLE)), envelope(write(COMPRESSIBLE))]);
     const { trailers } = await callInPieces(body, 10_000);
