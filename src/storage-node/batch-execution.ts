@@ -6,7 +6,7 @@ import {
   type Read,
   type Write,
 } from '../gen/storage/v1/storage_pb.js';
-import { encodeClock, encodeHead, encodeRecord } from '../wire/record-format.js';
+import { encodeClock, encodeHead } from '../wire/record-format.js';
 import { decodeStorageKey, type StorageKey } from '../wire/storage-key.js';
 import type { MergeResult, ReadingResult } from './record-store.js';
 import type { StorageNode } from './storage-node.js';
@@ -108,7 +108,7 @@ function told(result: ReadingResult, headOnly: boolean): AnswerKind {
   if (result.kind === 'corrupt') return failure(Failure_Reason.CORRUPT, result.message);
   const $typeName = 'storage.v1.ReadAnswer' as const;
   if (result.kind !== 'record') return { case: 'read', value: { $typeName, record: new Uint8Array(0), head: false } };
-  const record = headOnly ? encodeHead(result.record) : encodeRecord(result.record);
+  const record = headOnly ? encodeHead(result.record) : result.bytes;
   return { case: 'read', value: { $typeName, record, head: headOnly } };
 }
 

@@ -1,9 +1,8 @@
 import { sameDot, type Clock as VectorClock } from '../domain/clock.js';
 import { FUTURE_DOT_MAX_MS } from '../domain/hybrid-clock.js';
-import type { Reading } from '../domain/read-tally.js';
 import { mergeRecords, sameRecord, type VersionedRecord } from '../domain/record.js';
 import type { Clock } from '../ports/clock.js';
-import type { EngineWrite, StorageEngine } from '../ports/storage-engine.js';
+import type { StorageEngine } from '../ports/storage-engine.js';
 import { decodeRecord, encodeRecord } from '../wire/record-format.js';
 import type { GroupCommit, OpenCommit } from './group-commit.js';
 import { countWrite, greatestTimestampWrite, type NodeMeta, RECORDS_END } from './node-meta.js';
@@ -18,10 +17,18 @@ export type MergeResult =
   | { readonly kind: 'held' | 'passed'; readonly clock: VectorClock; readonly asSent: boolean }
   | { readonly kind: 'refused'; readonly reason: 'corrupt' | 'future_dot' | 'malformed'; readonly message: string };
 
-export type ReadingResult = Reading | { readonly kind: 'corrupt'; readonly message: string };
+export type ReadingResult =
+  | { readonly kind: 'absent' }
+  | ({ readonly kind: 'record' } & StoredRecord)
+  | { readonly kind: 'corrupt'; readonly message: string };
 
-interface Unflushed {
+interface StoredRecord {
   readonly record: VersionedRecord;
+  /** The record in its storage format. */
+  readonly bytes: Uint8Array;
+}
+
+interface Unflushed extends StoredRecord {
   readonly commit: OpenCommit;
 }
 
@@ -85,8 +92,7 @@ export class RecordStore {
     if (merged === stored?.record) {
       return unflushed === undefined ? result : unflushed.commit.flushed.then(() => result);
     }
-    const encoded = asSent ? bytes : encodeRecord(merged);
-    const commit = this.#put({ key: storageKey, value: encoded }, name, merged);
+    const commit = this.#put(storageKey, name, { record: merged, bytes: asSent ? bytes : encodeRecord(merged) });
     this.#count(commit, tenantNumber, live(merged) - live(stored?.record));
     this.#raiseGreatest(commit, dot.timestamp);
     return commit.flushed.then(() => result);
@@ -96,13 +102,13 @@ export class RecordStore {
   read(storageKey: Uint8Array): ReadingResult | Promise<ReadingResult> {
     const unflushed = this.#unflushed.get(nameOf(storageKey));
     if (unflushed !== undefined) {
-      const { record } = unflushed;
+      const { record, bytes, commit } = unflushed;
       // Newer versions may pile up meanwhile; this one is flushed then, which is all that an answer needs.
-      return unflushed.commit.flushed.then(() => ({ kind: 'record', record }));
+      return commit.flushed.then(() => ({ kind: 'record', record, bytes }));
     }
     const stored = this.#load(storageKey);
     if (stored === undefined) return { kind: 'absent' };
-    return 'message' in stored ? { kind: 'corrupt', ...stored } : { kind: 'record', record: stored.record };
+    return 'message' in stored ? { kind: 'corrupt', ...stored } : { kind: 'record', ...stored };
   }
 
   /** Removes all records, but not the greatest timestamp. Resolves when that is flushed. */
@@ -124,18 +130,18 @@ export class RecordStore {
     }
   }
 
-  #load(storageKey: Uint8Array): { readonly record: VersionedRecord } | { readonly message: string } | undefined {
+  #load(storageKey: Uint8Array): StoredRecord | { readonly message: string } | undefined {
     const bytes = this.#engine.get(storageKey);
     if (bytes === undefined) return undefined;
     const decoded = decodeRecord(bytes);
-    if (decoded.kind === 'record') return decoded;
+    if (decoded.kind === 'record') return { record: decoded.record, bytes };
     return { message: decoded.kind === 'corrupt' ? decoded.reason : 'the record is unusable: it has no value' };
   }
 
-  #put(write: EngineWrite, name: string, record: VersionedRecord): OpenCommit {
+  #put(key: Uint8Array, name: string, { record, bytes }: StoredRecord): OpenCommit {
     const commit = this.#commits.open();
-    commit.add(write);
-    this.#unflushed.set(name, { record, commit });
+    commit.add({ key, value: bytes });
+    this.#unflushed.set(name, { record, bytes, commit });
     commit.flushed.then(
       () => {
         if (this.#unflushed.get(name)?.commit === commit) this.#unflushed.delete(name);

@@ -1,8 +1,9 @@
 import { ConnectError, createClient } from '@connectrpc/connect';
-import { createGrpcTransport, Http2SessionManager } from '@connectrpc/connect-node';
+import { createGrpcTransport } from '@connectrpc/connect-node';
 import { type ExchangeRequest, ReplicaService } from '../../gen/storage/v1/storage_pb.js';
 import type { NodeAddress, ReplicaConnection, ReplicaSink, ReplicaTransport } from '../../ports/replica-transport.js';
 import { FrameQueue } from '../../wire/frame-queue.js';
+import { StreamSession } from './stream-session.js';
 
 /** A batch of at most 1 MiB and one value beyond. */
 const MESSAGE_BYTES_MAX = 8 * 1024 * 1024;
@@ -11,7 +12,7 @@ const MESSAGE_BYTES_MAX = 8 * 1024 * 1024;
 export const connectTransport: ReplicaTransport = {
   open(address: NodeAddress, sink: ReplicaSink): ReplicaConnection {
     const baseUrl = `http://${urlHost(address.host)}:${address.port}`;
-    const sessionManager = new Http2SessionManager(baseUrl, {}, SESSION_OPTIONS);
+    const sessionManager = new StreamSession(baseUrl);
     const transport = createGrpcTransport({
       baseUrl,
       sessionManager,
@@ -38,12 +39,6 @@ export const connectTransport: ReplicaTransport = {
       },
     };
   },
-};
-
-/** Windows wide enough for answers of a MiB. */
-const SESSION_OPTIONS = {
-  maxSessionMemory: 256,
-  settings: { initialWindowSize: 4 * 1024 * 1024 },
 };
 
 async function deliver(
