@@ -79,8 +79,8 @@ export const DELIBERATE_BUGS: readonly DeliberateBug[] = [
     file: 'src/storage-node/record-store.ts',
     edits: [
       [
-        "return unflushed.commit.flushed.then(() => ({ kind: 'record', record }));",
-        "return { kind: 'record', record };",
+        "return commit.flushed.then(() => ({ kind: 'record', record, bytes }));",
+        "return { kind: 'record', record, bytes };",
       ],
     ],
   },
