@@ -8,6 +8,7 @@ import { trailerFlag, trailerParse, trailerSerialize } from '@connectrpc/connect
 import { checkJsonText } from './bad-json-text.js';
 import { badTextField } from './bad-text.js';
 import type { CallParts, ErrorMode } from './call.js';
+import { CLIENT_GONE } from './client-gone.js';
 import { ERROR_CODE_HEADER, ERRORS_HEADER } from './error-headers.js';
 import { connectErrorOf, type Failure } from './failure.js';
 import { spellGrpcMessage } from './grpc-message.js';
@@ -20,8 +21,6 @@ type Parts = Pick<CallParts, 'errors' | 'log' | 'random' | 'requestTimeoutMaxMs'
   readonly messageBytesMax: number;
 };
 
-/** A client that left in the middle of its request is no fault of anybody here. */
-const GONE = new ConnectError('the client has gone', Code.Canceled);
 const BAD_QUERY = new ConnectError(
   'the query parameter "message" must hold the request as "encoding", "base64" and "compression" say',
   Code.InvalidArgument,
@@ -145,7 +144,7 @@ class Mending {
   }
 
   #failureOf(raised: ConnectError): Failure {
-    const error = this.#request.signal.aborted ? GONE : asClientError(raised, this.#method.input.typeName);
+    const error = this.#request.signal.aborted ? CLIENT_GONE : asClientError(raised, this.#method.input.typeName);
     const { log, random } = this.#parts;
     const rpc = this.#method.name;
     const isBinary = !(this.#request.header.get('content-type') ?? '').includes('json');

@@ -22,6 +22,7 @@ import { capTimeout } from './timeout-cap.js';
 const MESSAGE_OVERHEAD_BYTES = 64 * 1024;
 const BASE64_GROWTH = 4 / 3;
 const TIMER_MAX_MS = 2 ** 31 - 1;
+const OWN_NAME: ServiceAlias = { serviceName: CoordinatorService.typeName, errors: undefined };
 
 export interface RpcOptions extends CallParts, HealthParts {
   readonly services: CoordinatorServices;
@@ -53,10 +54,9 @@ export function rpcHandlers(options: RpcOptions): RpcHandlers {
 }
 
 function servedServices(aliases: readonly ServiceAlias[]): readonly ServedService[] {
-  const own = { serviceName: CoordinatorService.typeName, service: CoordinatorService };
-  const renamed = aliases.map(({ serviceName }) => ({ serviceName, service: CoordinatorService }));
+  const own = [OWN_NAME, ...aliases].map(({ serviceName }) => ({ serviceName, service: CoordinatorService }));
   const standard = [Health, ServerReflection].map((service) => ({ serviceName: service.typeName, service }));
-  return [own, ...renamed, ...standard, { serviceName: REFLECTION_ALIAS, service: ServerReflection }];
+  return [...own, ...standard, { serviceName: REFLECTION_ALIAS, service: ServerReflection }];
 }
 
 function* coordinatorHandlers(
@@ -74,10 +74,8 @@ function* coordinatorHandlers(
   router.service(CoordinatorService, coordinatorRoutes(calls, options));
   for (const bare of router.handlers) {
     const handler = withProtocolErrors(bare, { ...options, messageBytesMax });
-    yield [handler.requestPath, handler];
-    for (const { serviceName, errors } of options.aliases) {
-      const requestPath = `/${serviceName}/${handler.method.name}`;
-      yield [requestPath, errors === undefined ? handler : withErrorMode(handler, errors)];
+    for (const { serviceName, errors } of [OWN_NAME, ...options.aliases]) {
+      yield [`/${serviceName}/${handler.method.name}`, errors === undefined ? handler : withErrorMode(handler, errors)];
     }
   }
 }
@@ -89,8 +87,7 @@ function* unaryHandlers<Input extends DescMessage, Output extends DescMessage>(
   messageBytesMax: number,
 ): Generator<readonly [string, GrpcUnary]> {
   const { clock, aliases } = options;
-  const own = { serviceName: CoordinatorService.typeName, errors: undefined };
-  for (const { serviceName, errors } of [own, ...aliases]) {
+  for (const { serviceName, errors } of [OWN_NAME, ...aliases]) {
     const unary = grpcUnary(
       call.method,
       async (request, { headers, timeoutMs, signal }) => {

@@ -1,6 +1,6 @@
 import type { ServerHttp2Stream } from 'node:http2';
+import { CLIENT_GONE } from '../rpc/client-gone.js';
 import type { GrpcAnswer, GrpcUnaryCall } from '../rpc/grpc-unary.js';
-import { CLIENT_GONE } from './universal-exchange.js';
 
 export interface GrpcStreamParts {
   readonly call: GrpcUnaryCall;

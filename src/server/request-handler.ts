@@ -1,6 +1,7 @@
 import { constants } from 'node:http2';
 import type { UniversalServerRequest, UniversalServerResponse } from '@connectrpc/connect/protocol';
 import type { Log } from '../ports/log.js';
+import { CLIENT_GONE } from '../rpc/client-gone.js';
 import type { RpcHandlers } from '../rpc/rpc-handler.js';
 import { answerUnknownRpc, meansRpc } from '../rpc/unknown-rpc.js';
 import { type Admission, hostOf } from './admission.js';
@@ -8,7 +9,7 @@ import { answerPreflight, exposeTo, isPreflight } from './cross-origin.js';
 import type { NodeRequest, NodeResponse } from './node-http.js';
 import { type PageParts, sendText, servePage } from './plain-pages.js';
 import { authorityOf, originOf, takeTarget } from './request-target.js';
-import { CLIENT_GONE, sendUniversal, universalRequest } from './universal-exchange.js';
+import { sendUniversal, universalRequest } from './universal-exchange.js';
 
 export interface RequestHandlerParts extends PageParts {
   readonly rpc: RpcHandlers;

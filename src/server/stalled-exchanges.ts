@@ -4,7 +4,7 @@ import type { Writable } from 'node:stream';
 import type { PortLimits } from './port-limits.js';
 
 interface Exchange {
-  readonly answer: Pick<Writable, 'writableEnded' | 'writableLength' | 'writableNeedDrain'>;
+  readonly answer: Writable;
   /** Whether the request is still on its way; Node.js looks after those of HTTP/1.1. */
   readonly isArriving: () => boolean;
   readonly cut: () => void;
@@ -22,7 +22,7 @@ const FRESH_MS = 1000;
 /** Ends exchanges that their clients leave open: requests that do not arrive, and answers that nobody takes. */
 export class StalledExchanges {
   readonly #limits: Limits;
-  readonly #exchanges = new Map<object, Exchange>();
+  readonly #exchanges = new Map<Writable, Exchange>();
   readonly #timer: NodeJS.Timeout;
 
   constructor(limits: Limits) {
@@ -45,7 +45,7 @@ export class StalledExchanges {
     clearInterval(this.#timer);
   }
 
-  #watch(answer: Exchange['answer'] & Writable, how: Pick<Exchange, 'isArriving' | 'cut'>): void {
+  #watch(answer: Writable, how: Pick<Exchange, 'isArriving' | 'cut'>): void {
     const openedMs = performance.now();
     this.#exchanges.set(answer, { answer, ...how, openedMs, untakenSinceMs: undefined });
     answer.once('close', () => this.#exchanges.delete(answer));

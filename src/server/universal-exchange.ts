@@ -1,11 +1,8 @@
 import { once } from 'node:events';
-import { Code, ConnectError } from '@connectrpc/connect';
 import type { UniversalServerRequest, UniversalServerResponse } from '@connectrpc/connect/protocol';
+import { CLIENT_GONE } from '../rpc/client-gone.js';
 import type { NodeRequest, NodeResponse } from './node-http.js';
 import { originOf } from './request-target.js';
-
-/** Made once: an abort without a reason makes a new one, with its stack, for each request. */
-export const CLIENT_GONE = new ConnectError('the client has gone', Code.Canceled);
 
 /** A request as the RPC layer takes it; its signal aborts when the client goes before it was answered. */
 export function universalRequest(
