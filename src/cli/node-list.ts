@@ -15,8 +15,11 @@ export function nodeListCommand(): Command {
         ? toJsonString(ListStorageNodesResponseSchema, response, { alwaysEmitImplicit: true })
         : table([HEADINGS, ...response.nodes.map(cells)]);
       process.stdout.write(`${text}\n`);
-      for (const { nodeId, healthReason } of response.nodes) {
-        if (!options.json && healthReason !== '') process.stdout.write(`${nodeId}: ${healthReason}\n`);
+      if (options.json) return;
+      for (const { nodeId, healthReason, timestampAheadSeconds } of response.nodes) {
+        if (healthReason !== '') process.stdout.write(`${nodeId}: ${healthReason}\n`);
+        if (timestampAheadSeconds > 0n)
+          process.stdout.write(`${nodeId}: holds writes of a clock that was ${timestampAheadSeconds} s ahead\n`);
       }
     });
 }

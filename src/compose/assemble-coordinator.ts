@@ -10,6 +10,7 @@ import type { MigrationStore } from '../ports/migration-store.js';
 import type { Random } from '../ports/random.js';
 import type { ReplicaTransport } from '../ports/replica-transport.js';
 import type { TopologyFeed, TopologyStore } from '../ports/topology-store.js';
+import { AheadWatch } from '../services/ahead-watch.js';
 import { BackgroundLoop } from '../services/background-loop.js';
 import { ClockGuard } from '../services/clock-guard.js';
 import { coordinatorServices } from '../services/coordinator.js';
@@ -72,7 +73,7 @@ export async function assembleCoordinator(parts: CoordinatorParts): Promise<Asse
   const { coordinatorId, clusterSecret, stores, clock, random, log, transport } = parts;
   const { clusterId, sealingSecrets } = await stores.coordinators.identity();
   const incarnation = await stores.coordinators.raiseIncarnation(coordinatorId, parts.advertisedAddress);
-  const guard = new ClockGuard();
+  const guard = new ClockGuard(clock);
   const presence = new CoordinatorPresence(
     { coordinatorId, incarnation },
     { ...parts, store: stores.coordinators, guard },
@@ -87,7 +88,10 @@ export async function assembleCoordinator(parts: CoordinatorParts): Promise<Asse
     topology: new BackgroundLoop({ ...parts, name: 'following the topology', everyMs: TOPOLOGY_POLL_MS }, () =>
       topology.poll(),
     ),
-    presence: new BackgroundLoop({ ...parts, name: 'the heartbeat', everyMs: HEARTBEAT_MS }, () => presence.beat()),
+    presence: new BackgroundLoop({ ...parts, name: 'the heartbeat', everyMs: HEARTBEAT_MS }, () => {
+      ahead.check();
+      return presence.beat();
+    }),
     secrets: new BackgroundLoop({ ...parts, name: 'following the sealing secrets', everyMs: SECRETS_EVERY_MS }, () =>
       secrets.read(),
     ),
@@ -105,8 +109,9 @@ export async function assembleCoordinator(parts: CoordinatorParts): Promise<Asse
     .catch((err: unknown) => {
       log.warn({ err }, 'the metadata store gives no hints of changes; the topology is polled');
     });
+  const ahead = new AheadWatch({ topology, replicas, clock, log });
   for (const loop of Object.values(loops)) loop.start();
-  const readiness = new ReadinessCheck({ guard, topology, replicas });
+  const readiness = new ReadinessCheck({ guard, ahead, topology, replicas });
   const introduction = new Introduction({ transport, clock, random, greeting, topology: () => topology.snapshot });
   return {
     coordinator: services(parts, {
@@ -114,6 +119,7 @@ export async function assembleCoordinator(parts: CoordinatorParts): Promise<Asse
       replicas,
       introduction,
       guard,
+      ahead,
       actor,
       sealed: new SealedWrites(secrets, clock),
     }),
@@ -132,6 +138,7 @@ interface LiveParts {
   readonly replicas: ReplicaPool;
   readonly introduction: Introduction;
   readonly guard: ClockGuard;
+  readonly ahead: AheadWatch;
   readonly sealed: SealedWrites;
   readonly actor: string;
 }

@@ -13,6 +13,11 @@ export interface KeyOperation {
 export interface EncodedRecord {
   readonly bytes: Uint8Array;
   readonly clock: Clock;
+  /**
+   * The greatest timestamp of a version of the key that some replica is known to hold: a dot that follows it is taken
+   * however far ahead it lies.
+   */
+  readonly followsUs?: number;
 }
 
 /** Why a replica gave no answer that counts. */
@@ -22,7 +27,16 @@ export type ReplicaFailure =
   /** The node has another epoch: plan the operation anew. The node did not take it. */
   | { readonly kind: 'fenced'; readonly epoch: number };
 
-export type AskResult = { readonly kind: 'told'; readonly greatestTimestampUs: number } | ReplicaFailure;
+/** What a storage node tells before a write. */
+export interface Told {
+  readonly kind: 'told';
+  /** The greatest that it ever stored, of any key; 0 for none. */
+  readonly greatestTimestampUs: number;
+  /** The greatest that it takes now. */
+  readonly acceptedUntilUs: number;
+}
+
+export type AskResult = Told | ReplicaFailure;
 
 /** Held: the record's dot is the node's version. Passed: its version is greater. Both flushed, with the merged clock. */
 export type WriteResult = { readonly kind: 'held' | 'passed'; readonly clock: Clock } | ReplicaFailure;
@@ -60,6 +74,8 @@ export interface ReplicaState {
   readonly silentMs: number | undefined;
   /** Unix seconds of the node's last answer; 0 when it never answered. */
   readonly lastSeenAt: number;
+  /** The greatest timestamp that the node last said to have stored, microseconds; 0 when it said none. */
+  readonly greatestTimestampUs: number;
   /** Recent 95th percentile of answers, for hedging. */
   readonly p95Ms: number;
 }

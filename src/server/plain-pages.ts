@@ -1,7 +1,9 @@
 import type { NodeRequest, NodeResponse } from './node-http.js';
 import { originOf } from './request-target.js';
 
-export type Readiness = { readonly ready: true } | { readonly ready: false; readonly reason: string };
+export type Readiness =
+  | { readonly ready: true; readonly note?: string }
+  | { readonly ready: false; readonly reason: string };
 
 export interface PageParts {
   readonly version: string;
@@ -17,7 +19,7 @@ export function servePage(parts: PageParts, request: NodeRequest, response: Node
     case '/readyz': {
       const readiness = parts.readiness();
       return readiness.ready
-        ? sendText(response, 200, 'ready\n')
+        ? sendText(response, 200, `ready\n${readiness.note === undefined ? '' : `note: ${readiness.note}\n`}`)
         : sendText(response, 503, `not ready: ${readiness.reason}\n`);
     }
     case '/':

@@ -78,6 +78,8 @@ export interface ListedNode {
   readonly healthReason: string;
   /** Unix seconds; 0 when it never answered this coordinator. */
   readonly lastSeenAt: number;
+  /** How far what it holds lies ahead of this coordinator's clock, seconds; 0 where clocks may differ so. */
+  readonly aheadSeconds: number;
   /** The last known figures. */
   readonly keysCount: number;
   readonly diskUsagePercent: number;

@@ -162,7 +162,8 @@ export class ReadRound {
     const winner = `${timestamp} ${actor}`;
     const targets = nodeIds.filter((nodeId) => this.#writtenBack.get(nodeId) !== winner);
     if (targets.length === 0) return;
-    const encoded = { bytes: encodeRecord(record), clock: record.clock };
+    // A replica holds it, however far ahead of the others' clocks it lies.
+    const encoded = { bytes: encodeRecord(record), clock: record.clock, followsUs: timestamp };
     for (const nodeId of targets) {
       this.#writtenBack.set(nodeId, winner);
       void this.#merge(nodeId, winner, encoded);

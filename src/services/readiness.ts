@@ -3,15 +3,19 @@ import { healthOf } from '../domain/node-health.js';
 import { REPLICATION_FACTOR_DEFAULT } from '../domain/request-fields.js';
 import type { TopologySnapshot } from '../domain/topology.js';
 import type { ReplicaStreams } from '../ports/replica-stream.js';
+import type { AheadWatch } from './ahead-watch.js';
 import type { ClockGuard } from './clock-guard.js';
 import type { TopologyWatch } from './topology-watch.js';
 
-export type Readiness = { readonly ready: true } | { readonly ready: false; readonly reason: string };
+export type Readiness =
+  /** @property note for operators */
+  { readonly ready: true; readonly note?: string } | { readonly ready: false; readonly reason: string };
 
 const READY: Readiness = { ready: true };
 
 export interface ReadinessParts {
   readonly guard: ClockGuard;
+  readonly ahead: AheadWatch;
   readonly topology: TopologyWatch;
   readonly replicas: ReplicaStreams;
 }
@@ -31,7 +35,9 @@ export class ReadinessCheck {
   current(): Readiness {
     const { refusal } = this.#parts.guard;
     if (refusal !== undefined) return { ready: false, reason: refusal };
-    return this.#serves() ? READY : { ready: false, reason: 'no range has a majority of its replicas up' };
+    if (!this.#serves()) return { ready: false, reason: 'no range has a majority of its replicas up' };
+    const { note } = this.#parts.ahead;
+    return note === undefined ? READY : { ready: true, note };
   }
 
   /** A cluster without nodes is ready for its first ones. */

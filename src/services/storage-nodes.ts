@@ -14,6 +14,7 @@ import type { Random } from '../ports/random.js';
 import type { ReplicaIntroduction } from '../ports/replica-introduction.js';
 import type { NodeFigures, ReplicaStreams } from '../ports/replica-stream.js';
 import type { TopologyStore } from '../ports/topology-store.js';
+import type { AheadWatch } from './ahead-watch.js';
 import type { ListedNode, NodeChange, NodeRequest } from './coordinator-services.js';
 import type { TopologyWatch } from './topology-watch.js';
 
@@ -24,6 +25,7 @@ export interface StorageNodesParts {
   readonly store: TopologyStore;
   readonly topology: TopologyWatch;
   readonly replicas: ReplicaStreams;
+  readonly ahead: AheadWatch;
   readonly introduction: ReplicaIntroduction;
   readonly clock: Clock;
   readonly random: Random;
@@ -85,7 +87,7 @@ export class StorageNodes {
   }
 
   async #describe(node: StorageNode): Promise<ListedNode> {
-    const { replicas, clock } = this.#parts;
+    const { replicas, ahead, clock } = this.#parts;
     const { nodeId } = node;
     const result = await replicas.describe(nodeId, clock.monotonicMs() + DESCRIBE_TIMEOUT_MS);
     if (result.kind === 'described') {
@@ -94,7 +96,8 @@ export class StorageNodes {
     }
     const figures = this.#figures.get(nodeId) ?? { keysCount: 0, diskUsagePercent: 0 };
     const { usable, silentMs, lastSeenAt } = replicas.state(nodeId);
-    return { node, health: healthOf(silentMs), healthReason: usable === true ? '' : usable, lastSeenAt, ...figures };
+    const health = { health: healthOf(silentMs), healthReason: usable === true ? '' : usable, lastSeenAt };
+    return { node, ...health, aheadSeconds: ahead.aheadSeconds(nodeId), ...figures };
   }
 }
 

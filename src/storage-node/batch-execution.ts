@@ -53,10 +53,7 @@ function run(host: BatchHost, { kind }: Operation): AnswerKind | Promise<AnswerK
   const { node } = host;
   switch (kind.case) {
     case 'ask':
-      return {
-        case: 'ask',
-        value: { $typeName: 'storage.v1.AskAnswer', greatestTimestamp: node.records.greatestTimestampUs },
-      };
+      return ask(node);
     case 'write':
       return write(node, kind.value);
     case 'read':
@@ -74,10 +71,18 @@ function fenced(node: StorageNode): AnswerKind {
   return { case: 'fenced', value: { $typeName: 'storage.v1.Fenced', epoch: node.fence } };
 }
 
-function write(node: StorageNode, { storageKey, replicationFactor, record }: Write): AnswerKind | Promise<AnswerKind> {
+function ask({ records }: StorageNode): AnswerKind {
+  const { greatestTimestampUs: greatestTimestamp, acceptedUntilUs: acceptedUntil } = records;
+  return { case: 'ask', value: { $typeName: 'storage.v1.AskAnswer', greatestTimestamp, acceptedUntil } };
+}
+
+function write(
+  node: StorageNode,
+  { storageKey, replicationFactor, record, follows }: Write,
+): AnswerKind | Promise<AnswerKind> {
   const key = ownedKey(node, storageKey, replicationFactor);
   if ('case' in key) return key;
-  const merged = node.records.merge(key.tenantNumber, storageKey, record);
+  const merged = node.records.merge(key.tenantNumber, storageKey, record, follows);
   return merged instanceof Promise ? merged.then(written) : written(merged);
 }
 
@@ -114,10 +119,10 @@ function told(result: ReadingResult, headOnly: boolean): AnswerKind {
 
 async function describe({ node, diskUsagePercent }: BatchHost): Promise<AnswerKind> {
   const diskUsage = await diskUsagePercent();
-  const { keysCount } = node.records;
+  const { keysCount, greatestTimestampUs: greatestTimestamp } = node.records;
   return {
     case: 'describe',
-    value: { $typeName: 'storage.v1.DescribeAnswer', keysCount, diskUsagePercent: diskUsage },
+    value: { $typeName: 'storage.v1.DescribeAnswer', keysCount, diskUsagePercent: diskUsage, greatestTimestamp },
   };
 }
 

@@ -1,5 +1,5 @@
 import { sameDot, type Clock as VectorClock } from '../domain/clock.js';
-import { FUTURE_DOT_MAX_MS } from '../domain/hybrid-clock.js';
+import { acceptedUntilUs, FOLLOWED_DOT_MAX_MS } from '../domain/hybrid-clock.js';
 import { mergeRecords, sameRecord, type VersionedRecord } from '../domain/record.js';
 import type { Clock } from '../ports/clock.js';
 import type { StorageEngine } from '../ports/storage-engine.js';
@@ -57,6 +57,11 @@ export class RecordStore {
     return this.#greatestTimestampUs;
   }
 
+  /** The greatest timestamp that is taken now, microseconds, from whoever follows no version of its key. */
+  get acceptedUntilUs(): number {
+    return acceptedUntilUs(this.#clock.wallMs(), this.#greatestTimestampUs);
+  }
+
   /** Records of all tenants without tombstones. */
   get keysCount(): number {
     let sum = 0;
@@ -67,15 +72,21 @@ export class RecordStore {
   /**
    * Merges a record into what stands under the key.
    * @param bytes a record in its storage format
+   * @param followsUs the greatest timestamp of a version of this key that some replica holds; 0 where none is known
    * @returns a promise where the result rests on something not yet flushed; it rejects when the engine fails
    */
-  merge(tenantNumber: number, storageKey: Uint8Array, bytes: Uint8Array): MergeResult | Promise<MergeResult> {
+  merge(
+    tenantNumber: number,
+    storageKey: Uint8Array,
+    bytes: Uint8Array,
+    followsUs = 0,
+  ): MergeResult | Promise<MergeResult> {
     const incoming = decodeRecord(bytes);
     if (incoming.kind !== 'record') {
       return { kind: 'refused', reason: 'malformed', message: 'the operation holds no usable record' };
     }
     const { dot } = incoming.record.version;
-    if (dot.timestamp > (this.#clock.wallMs() + FUTURE_DOT_MAX_MS) * 1000) {
+    if (dot.timestamp > Math.max(this.acceptedUntilUs, followsUs + FOLLOWED_DOT_MAX_MS * 1000)) {
       const message = "the write's timestamp lies more than an hour beyond this node's clock";
       return { kind: 'refused', reason: 'future_dot', message };
     }

@@ -44,12 +44,13 @@ export interface NodeView {
   readonly health: NodeHealth;
   readonly healthReason: string;
   readonly lastSeenAt: number;
+  readonly aheadSeconds: number;
   readonly keysCount: number;
   readonly diskUsagePercent: number;
 }
 
 export function storageNodeMessage(view: NodeView): MessageInitShape<typeof StorageNodeInfoSchema> {
-  const { node, health, healthReason, lastSeenAt, keysCount, diskUsagePercent } = view;
+  const { node, health, healthReason, lastSeenAt, aheadSeconds, keysCount, diskUsagePercent } = view;
   const { nodeId, host, port, status, virtualNodes, zone } = node;
   return {
     nodeId,
@@ -61,6 +62,7 @@ export function storageNodeMessage(view: NodeView): MessageInitShape<typeof Stor
     health,
     healthReason,
     lastSeenAt: BigInt(lastSeenAt),
+    timestampAheadSeconds: BigInt(aheadSeconds),
     keysCount: BigInt(keysCount),
     diskUsagePercent,
   };

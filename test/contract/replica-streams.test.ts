@@ -121,10 +121,25 @@ describe.each([
   });
 
   it('tell the greatest timestamp that was ever stored', async () => {
-    expect(await streams.ask('n1', 1, soon())).toEqual({ kind: 'told', greatestTimestampUs: 0 });
+    expect(await streams.ask('n1', 1, soon())).toMatchObject({ kind: 'told', greatestTimestampUs: 0 });
     await streams.write('n1', operation, record(10), soon());
     await streams.write('n1', operation, record(9), soon());
-    expect(await streams.ask('n1', 1, soon())).toEqual({ kind: 'told', greatestTimestampUs: 10 });
+    expect(await streams.ask('n1', 1, soon())).toMatchObject({ kind: 'told', greatestTimestampUs: 10 });
+    expect(streams.state('n1').greatestTimestampUs).toBe(10);
+  });
+
+  it('tell up to which timestamp they take writes, and take none beyond that follows nothing', async () => {
+    const told = await streams.ask('n1', 1, soon());
+    if (told.kind !== 'told') return expect.fail('it told nothing');
+    const hourUs = 3_600_000_000;
+    const beyond = record(told.acceptedUntilUs + hourUs);
+    expect(await streams.write('n1', operation, beyond, soon())).toMatchObject({ kind: 'failed' });
+    expect(await streams.ask('n1', 1, soon())).toMatchObject({ greatestTimestampUs: 0 });
+    const follows = { ...beyond, followsUs: told.acceptedUntilUs + hourUs };
+    expect(await streams.write('n1', operation, follows, soon())).toMatchObject({ kind: 'held' });
+    const next = await streams.ask('n1', 1, soon());
+    if (next.kind !== 'told') return expect.fail('it told nothing');
+    expect(next.acceptedUntilUs).toBe(next.greatestTimestampUs + 60_000_000);
   });
 
   it('describe the node', async () => {

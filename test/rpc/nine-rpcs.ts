@@ -164,6 +164,7 @@ const nodeExamples: readonly RpcExample[] = [
           diskUsagePercent: 12.5,
           health: 'suspect',
           lastSeenAt: '1767225605',
+          timestampAheadSeconds: '7200',
           zone: 'z1',
           healthReason: 'another data folder',
         },

@@ -5,6 +5,7 @@ import { recordOf } from '../../src/domain/record.js';
 import { DEFAULT_LIMITS } from '../../src/domain/request-fields.js';
 import { ReadKeyValue } from '../../src/services/read-key-value.js';
 import { planReplicas } from '../../src/services/replica-plan.js';
+import { ReplicatedWrite } from '../../src/services/replicated-write.js';
 import { contextWithin, NODE_IDS, type SmallCluster, smallCluster, TENANT } from '../support/small-cluster.js';
 
 const OLD: Dot = { actor: 'me@1', timestamp: 10 };
@@ -148,4 +149,30 @@ describe('a read', () => {
     expect(error.kind).toBe('invalid_field');
     expect(error.message).toContain(message);
   });
+
+  it.each([
+    ['the only copy', 1],
+    ['a copy at a majority', 2],
+  ])(
+    'answers with %s of a key that lies hours ahead of every clock, and a write that follows does not vanish',
+    async (_, copies) => {
+      const aheadUs = (cluster.clock.wallMs() + 2 * 3_600_000) * 1000;
+      for (let i = 0; i < copies; i++) {
+        hold(i, { actor: 'ahead@1', timestamp: aheadUs }, 'of the future');
+        node(i).greatestTimestampUs = aheadUs;
+      }
+      for (const away of [2, 1]) {
+        node(away).conduct = 'down';
+        expect(Buffer.from((await read()).value).toString()).toBe('of the future');
+        node(away).conduct = 'up';
+      }
+      const writes = new ReplicatedWrite({ ...cluster, actor: 'me@1', replicaTimeoutMs: 2000 });
+      const target = { tenant: TENANT, key: Buffer.from('key') };
+      const within = () => contextWithin(cluster.clock, 5000);
+      const dot = await cluster.clock.settle(writes.takeDot(target, 'quorum', within()));
+      await cluster.clock.settle(writes.send(target, dot, Buffer.from('later'), 'quorum', within()));
+      await cluster.clock.advance(3 * 3_600_000);
+      expect(Buffer.from((await read()).value).toString()).toBe('later');
+    },
+  );
 });

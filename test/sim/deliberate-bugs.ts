@@ -13,12 +13,9 @@ export const DELIBERATE_BUGS: readonly DeliberateBug[] = [
   {
     name: 'no asking',
     seedsMax: 100,
-    file: 'src/services/replicated-write.ts',
+    file: 'src/services/next-dot.ts',
     edits: [
-      [
-        'const toldUs = await this.#ask(target, level, context);',
-        'const toldUs = 0 * (await this.#ask(target, level, context));',
-      ],
+      ['const dot = this.#hybridClock.next(nowUs, toldUs);', 'const dot = this.#hybridClock.next(nowUs, 0 * toldUs);'],
     ],
   },
   {

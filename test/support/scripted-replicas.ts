@@ -1,4 +1,5 @@
 import { compareDots } from '../../src/domain/clock.js';
+import { acceptedUntilUs, FOLLOWED_DOT_MAX_MS } from '../../src/domain/hybrid-clock.js';
 import { mergeRecords, type VersionedRecord } from '../../src/domain/record.js';
 import type { Clock } from '../../src/ports/clock.js';
 import type {
@@ -22,6 +23,8 @@ export interface ScriptedReplica {
   delayMs: number;
   fence: number;
   greatestTimestampUs: number;
+  /** Its wall clock's lead. */
+  skewMs: number;
   p95Ms: number;
   readonly records: Map<string, VersionedRecord>;
   /** What it was sent, in order. */
@@ -41,6 +44,7 @@ export class ScriptedReplicas implements ReplicaStreams {
         delayMs: 0.5,
         fence: 0,
         greatestTimestampUs: 0,
+        skewMs: 0,
         p95Ms: 5,
         records: new Map(),
         seen: [],
@@ -58,13 +62,19 @@ export class ScriptedReplicas implements ReplicaStreams {
     return this.#operate(nodeId, 'ask', epoch, deadlineMs, (node) => ({
       kind: 'told',
       greatestTimestampUs: node.greatestTimestampUs,
+      acceptedUntilUs: this.#acceptedUntilUs(node),
     }));
   }
 
   write(nodeId: string, operation: KeyOperation, record: EncodedRecord, deadlineMs: number): Promise<WriteResult> {
     const decoded = decodeRecord(Uint8Array.from(record.bytes));
     if (decoded.kind !== 'record') throw new Error('a coordinator sent something that is no record');
-    return this.#operate(nodeId, 'write', operation.epoch, deadlineMs, (node) => {
+    return this.#operate<WriteResult>(nodeId, 'write', operation.epoch, deadlineMs, (node) => {
+      const { timestamp } = decoded.record.version.dot;
+      const followedUs = (record.followsUs ?? 0) + FOLLOWED_DOT_MAX_MS * 1000;
+      if (timestamp > Math.max(this.#acceptedUntilUs(node), followedUs)) {
+        return { kind: 'failed', reason: 'the timestamp lies too far ahead', sent: true };
+      }
       const name = Buffer.from(operation.storageKey).toString('hex');
       const stored = node.records.get(name);
       const merged = stored === undefined ? decoded.record : mergeRecords(stored, decoded.record);
@@ -93,9 +103,14 @@ export class ScriptedReplicas implements ReplicaStreams {
   }
 
   state(nodeId: string): ReplicaState {
-    const { conduct, p95Ms } = this.node(nodeId);
-    if (conduct === 'down') return { usable: 'connection refused', silentMs: undefined, lastSeenAt: 0, p95Ms };
-    return { usable: true, silentMs: 0, lastSeenAt: 1, p95Ms };
+    const { conduct, p95Ms, greatestTimestampUs } = this.node(nodeId);
+    const known = { greatestTimestampUs, p95Ms };
+    if (conduct === 'down') return { usable: 'connection refused', silentMs: undefined, lastSeenAt: 0, ...known };
+    return { usable: true, silentMs: 0, lastSeenAt: 1, ...known };
+  }
+
+  #acceptedUntilUs({ skewMs, greatestTimestampUs }: ScriptedReplica): number {
+    return acceptedUntilUs(this.#clock.wallMs() + skewMs, greatestTimestampUs);
   }
 
   #operate<Result>(

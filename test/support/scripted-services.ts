@@ -61,6 +61,7 @@ export const OUTCOMES: Outcomes = {
       },
       health: 'suspect',
       healthReason: 'another data folder',
+      aheadSeconds: 7200,
       lastSeenAt: 1_767_225_605,
       keysCount: 6_000_000_000,
       diskUsagePercent: 12.5,

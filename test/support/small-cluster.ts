@@ -1,6 +1,7 @@
 import type { StorageNode, Tenant, TopologyState } from '../../src/domain/topology.js';
 import type { Clock } from '../../src/ports/clock.js';
 import type { TopologyStore } from '../../src/ports/topology-store.js';
+import { ClockGuard } from '../../src/services/clock-guard.js';
 import type { CallContext } from '../../src/services/coordinator-services.js';
 import { TopologyWatch } from '../../src/services/topology-watch.js';
 import { ScriptedReplicas } from './scripted-replicas.js';
@@ -15,6 +16,7 @@ export interface SmallCluster {
   readonly clock: VirtualClock;
   readonly replicas: ScriptedReplicas;
   readonly topology: TopologyWatch;
+  readonly guard: ClockGuard;
   /** What the store answers from now on. */
   state: TopologyState;
 }
@@ -33,7 +35,8 @@ export async function smallCluster(nodeIds: readonly string[] = NODE_IDS): Promi
   const change = () => Promise.reject(new Error('these tests change no topology through the store'));
   const topology = new TopologyWatch({ ...store, change }, clock);
   const state = { epoch: 1, nextTenantNumber: 8, nodes: nodeIds.map(member), tenants: [TENANT] };
-  const cluster: SmallCluster = { clock, replicas: new ScriptedReplicas(clock, nodeIds), topology, state };
+  const guard = new ClockGuard(clock);
+  const cluster: SmallCluster = { clock, replicas: new ScriptedReplicas(clock, nodeIds), topology, guard, state };
   await topology.refresh();
   return cluster;
 }

@@ -67,6 +67,7 @@ export class BatchedStream {
   #lastReason = '';
   #answeredAtMs: number | undefined;
   #answeredAtWallMs = 0;
+  #greatestTimestampUs = 0;
 
   constructor(parts: StreamParts, node: StorageNode) {
     this.#parts = parts;
@@ -81,6 +82,7 @@ export class BatchedStream {
       usable: this.#usable,
       silentMs: this.#answeredAtMs === undefined ? undefined : nowMs - this.#answeredAtMs,
       lastSeenAt: Math.floor(this.#answeredAtWallMs / 1000),
+      greatestTimestampUs: this.#greatestTimestampUs,
       p95Ms: this.#latency.p95Ms,
     };
   }
@@ -249,6 +251,8 @@ export class BatchedStream {
     this.#noteAnswer();
     const nowMs = this.#answeredAtMs ?? 0;
     for (const answer of frame.value.answers) {
+      const { kind } = answer;
+      if (kind.case === 'ask' || kind.case === 'describe') this.#greatestTimestampUs = kind.value.greatestTimestamp;
       const latencyMs = this.#queue.answer(answer, nowMs);
       if (latencyMs !== undefined) this.#latency.add(latencyMs);
     }

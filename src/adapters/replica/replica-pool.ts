@@ -19,6 +19,7 @@ const NO_MEMBER: ReplicaState = {
   usable: 'the storage node is no member',
   silentMs: undefined,
   lastSeenAt: 0,
+  greatestTimestampUs: 0,
   p95Ms: 0,
 };
 const OPERATION_BYTES = 64;
@@ -76,14 +77,18 @@ export class ReplicaPool implements ReplicaStreams {
     return this.#settled<AskResult>(
       nodeId,
       (stream, settle) => stream.ask(epoch, deadlineMs, settle),
-      (answer) =>
-        answer.case === 'ask' ? { kind: 'told', greatestTimestampUs: answer.value.greatestTimestamp } : undefined,
+      (answer) => {
+        if (answer.case !== 'ask') return undefined;
+        const { greatestTimestamp, acceptedUntil } = answer.value;
+        return { kind: 'told', greatestTimestampUs: greatestTimestamp, acceptedUntilUs: acceptedUntil };
+      },
     );
   }
 
   write(nodeId: string, operation: KeyOperation, record: EncodedRecord, deadlineMs: number): Promise<WriteResult> {
     const { epoch, replicationFactor, storageKey } = operation;
-    const value = { $typeName: 'storage.v1.Write' as const, storageKey, replicationFactor, record: record.bytes };
+    const { bytes: encoded, followsUs: follows = 0 } = record;
+    const value = { $typeName: 'storage.v1.Write' as const, storageKey, replicationFactor, record: encoded, follows };
     const bytes = OPERATION_BYTES + storageKey.length + record.bytes.length;
     return this.#operate<WriteResult>(
       nodeId,
