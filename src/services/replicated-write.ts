@@ -74,7 +74,7 @@ export class ReplicatedWrite {
           plan.nodeIds,
           (nodeId) => replicas.write(nodeId, plan.operation, encoded, deadlineMs),
           (nodeId, result: WriteResult) => {
-            if (result.kind === 'failed' || result.kind === 'fenced') fail(nodeId, result, tally, shortfall);
+            if (!('clock' in result)) fail(nodeId, result, tally, shortfall);
             else tally.acknowledge(nodeId, result.clock);
             return tally.outcome === 'pending' ? undefined : true;
           },

@@ -75,6 +75,17 @@ describe('a replicated write', () => {
     expect(error.message).toContain('a: connection refused');
   });
 
+  it('knows that nothing was written when every replica refused the write itself', async () => {
+    for (const id of NODE_IDS) cluster.replicas.node(id).refusal = 'future_dot';
+    cluster.replicas.node('b').refusal = 'not_owner';
+    const error = await failure(writes.send(target, { actor: 'me@1', timestamp: 1 }, value, 'one', context()));
+    expect(error).toMatchObject({ kind: 'quorum_not_reached', outcomeUnknown: false });
+    expect(error.message).toContain('b: it said not_owner');
+    Object.assign(cluster.replicas.node('c'), { conduct: 'silent', refusal: undefined });
+    const open = await failure(writes.send(target, { actor: 'me@1', timestamp: 1 }, value, 'one', context()));
+    expect(open).toMatchObject({ kind: 'quorum_not_reached', outcomeUnknown: true });
+  });
+
   it('sends nothing when the deadline passed before', async () => {
     const error = await failure(writes.send(target, { actor: 'me@1', timestamp: 1 }, value, 'quorum', context(0)));
     expect(error).toMatchObject({ kind: 'deadline_exceeded', outcomeUnknown: false });

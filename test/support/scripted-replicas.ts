@@ -7,6 +7,7 @@ import type {
   EncodedRecord,
   KeyOperation,
   ReadResult,
+  RefusalReason,
   ReplicaFailure,
   ReplicaState,
   ReplicaStreams,
@@ -23,6 +24,8 @@ export interface ScriptedReplica {
   fence: number;
   greatestTimestampUs: number;
   p95Ms: number;
+  /** It answers every operation with this refusal. */
+  refusal?: RefusalReason;
   readonly records: Map<string, VersionedRecord>;
   /** What it was sent, in order. */
   readonly seen: string[];
@@ -114,6 +117,8 @@ export class ScriptedReplicas implements ReplicaStreams {
       if (node.conduct === 'deaf') return;
       this.#clock.after(node.delayMs, () => {
         if (epoch < node.fence) return resolve({ kind: 'fenced', epoch: node.fence });
+        const { refusal } = node;
+        if (refusal !== undefined) return resolve({ kind: 'refused', reason: refusal, message: `it said ${refusal}` });
         const result = effect(node);
         if (node.conduct === 'silent') return;
         this.#clock.after(node.delayMs, () => {

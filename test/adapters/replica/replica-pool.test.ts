@@ -125,7 +125,7 @@ describe('a real storage node behind its stream', () => {
         return streams.read('n1', { ...OPERATION, storageKey }, false, soon());
       }),
     );
-    expect(new Set(readings.map(({ kind }) => kind))).toEqual(new Set(['read', 'failed']));
+    expect(new Set(readings.map(({ kind }) => kind))).toEqual(new Set(['read', 'refused']));
     const whole = await streams.read('n1', { ...OPERATION, replicationFactor: 3 }, false, soon());
     expect(whole.kind).toBe('read');
   });
