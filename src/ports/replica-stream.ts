@@ -25,7 +25,19 @@ export type ReplicaFailure =
   /** @property sent whether the node may have taken the operation */
   | { readonly kind: 'failed'; readonly reason: string; readonly sent: boolean }
   /** The node has another epoch: plan the operation anew. The node did not take it. */
-  | { readonly kind: 'fenced'; readonly epoch: number };
+  | { readonly kind: 'fenced'; readonly epoch: number }
+  /** The node answered that it won't: it did not take the operation, under whatever epoch. */
+  | { readonly kind: 'refused'; readonly reason: RefusalReason; readonly message: string };
+
+export type RefusalReason =
+  | 'future_dot'
+  | 'malformed'
+  | 'not_owner'
+  | 'corrupt'
+  | 'disk_full'
+  | 'overloaded'
+  /** It keeps its records since it is a member. */
+  | 'member';
 
 /** What a storage node tells before a write. */
 export interface Told {

@@ -173,7 +173,7 @@ export class ReadRound {
   async #merge(nodeId: string, winner: string, record: EncodedRecord): Promise<void> {
     const { replicas, plan, deadlineMs, shortfall } = this.#parts;
     const result = await replicas.write(nodeId, plan.operation, record, deadlineMs);
-    if (result.kind !== 'failed' && result.kind !== 'fenced') {
+    if ('clock' in result) {
       this.#tally.acknowledgeWriteBack(nodeId, result.clock);
     } else if (this.#writtenBack.get(nodeId) === winner) {
       this.#tally.failWriteBack(nodeId);

@@ -10,14 +10,20 @@ export class ReplicaShortfall {
   #fencedEpoch: number | undefined;
 
   add(nodeId: string, failure: ReplicaFailure): void {
-    if (failure.kind === 'fenced') {
-      this.#fencedEpoch = Math.max(this.#fencedEpoch ?? 0, failure.epoch);
-      this.#reasons.set(nodeId, `has seen epoch ${failure.epoch}`);
-      this.#untouched.add(nodeId);
-      return;
+    switch (failure.kind) {
+      case 'fenced':
+        this.#fencedEpoch = Math.max(this.#fencedEpoch ?? 0, failure.epoch);
+        this.#reasons.set(nodeId, `has seen epoch ${failure.epoch}`);
+        this.#untouched.add(nodeId);
+        return;
+      case 'refused':
+        this.#reasons.set(nodeId, failure.message);
+        this.#untouched.add(nodeId);
+        return;
+      case 'failed':
+        this.#reasons.set(nodeId, failure.reason);
+        if (!failure.sent) this.#untouched.add(nodeId);
     }
-    this.#reasons.set(nodeId, failure.reason);
-    if (!failure.sent) this.#untouched.add(nodeId);
   }
 
   /** The greatest epoch that a node refused the operation for; undefined when none did. */

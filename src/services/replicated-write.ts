@@ -6,6 +6,7 @@ import type { ReplicaFailure, WriteResult } from '../ports/replica-stream.js';
 import { encodeRecord } from '../wire/record-format.js';
 import type { CallContext } from './coordinator-services.js';
 import { fanOut } from './fan-out.js';
+import { followedWrite } from './followed-write.js';
 import { NextDot, type NextDotParts } from './next-dot.js';
 import { isOver, operationDeadline, reachedNewerEpoch } from './operation-deadline.js';
 import { type KeyTarget, planReplicas } from './replica-plan.js';
@@ -59,9 +60,11 @@ export class ReplicatedWrite {
       if (tally.outcome === 'pending' && !isOver(clock, context)) {
         await fanOut(
           plan.nodeIds,
-          (nodeId) => replicas.write(nodeId, plan.operation, encoded, deadlineMs),
+          followedWrite(plan.nodeIds.length, encoded, (nodeId, sent) =>
+            replicas.write(nodeId, plan.operation, sent, deadlineMs),
+          ),
           (nodeId, result: WriteResult) => {
-            if (result.kind === 'failed' || result.kind === 'fenced') fail(nodeId, result, tally, shortfall);
+            if (!('clock' in result)) fail(nodeId, result, tally, shortfall);
             else tally.acknowledge(nodeId, result.clock);
             return tally.outcome === 'pending' ? undefined : true;
           },

@@ -133,7 +133,10 @@ describe.each([
     if (told.kind !== 'told') return expect.fail('it told nothing');
     const hourUs = 3_600_000_000;
     const beyond = record(told.acceptedUntilUs + hourUs);
-    expect(await streams.write('n1', operation, beyond, soon())).toMatchObject({ kind: 'failed' });
+    expect(await streams.write('n1', operation, beyond, soon())).toMatchObject({
+      kind: 'refused',
+      reason: 'future_dot',
+    });
     expect(await streams.ask('n1', 1, soon())).toMatchObject({ greatestTimestampUs: 0 });
     const follows = { ...beyond, followsUs: told.acceptedUntilUs + hourUs };
     expect(await streams.write('n1', operation, follows, soon())).toMatchObject({ kind: 'held' });

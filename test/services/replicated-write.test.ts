@@ -58,6 +58,17 @@ describe('a replicated write', () => {
     expect(error.message).toContain('a: connection refused');
   });
 
+  it('knows that nothing was written when every replica refused the write itself', async () => {
+    for (const id of NODE_IDS) cluster.replicas.node(id).refusal = 'future_dot';
+    cluster.replicas.node('b').refusal = 'not_owner';
+    const error = await failure(writes.send(target, { actor: 'me@1', timestamp: 1 }, value, 'one', context()));
+    expect(error).toMatchObject({ kind: 'quorum_not_reached', outcomeUnknown: false });
+    expect(error.message).toContain('b: it said not_owner');
+    Object.assign(cluster.replicas.node('c'), { conduct: 'silent', refusal: undefined });
+    const open = await failure(writes.send(target, { actor: 'me@1', timestamp: 1 }, value, 'one', context()));
+    expect(open).toMatchObject({ kind: 'quorum_not_reached', outcomeUnknown: true });
+  });
+
   it('sends nothing when the deadline passed before', async () => {
     const error = await failure(writes.send(target, { actor: 'me@1', timestamp: 1 }, value, 'quorum', context(0)));
     expect(error).toMatchObject({ kind: 'deadline_exceeded', outcomeUnknown: false });
@@ -90,5 +101,26 @@ describe('a replicated write', () => {
     cluster = await smallCluster([]);
     writes = new ReplicatedWrite({ ...cluster, actor: 'me@1', replicaTimeoutMs: 2000 });
     expect(await failure(writes.takeDot(target, 'one', context()))).toBeInstanceOf(QuorateError);
+  });
+
+  it('brings what follows the only copy of its key, hours ahead at one node, to every node', async () => {
+    const aheadUs = (cluster.clock.wallMs() + 2 * 3_600_000) * 1000;
+    const first = { actor: 'ahead@1', timestamp: aheadUs };
+    cluster.replicas.node('a').skewMs = 2 * 3_600_000;
+    for (const id of ['b', 'c']) cluster.replicas.node(id).conduct = 'down';
+    const error = await failure(writes.send(target, first, value, 'all', context()));
+    expect(error).toMatchObject({ outcomeUnknown: true });
+    cluster.replicas.node('a').skewMs = 0;
+    for (const id of ['b', 'c']) cluster.replicas.node(id).conduct = 'up';
+    const dot = await cluster.clock.settle(writes.takeDot(target, 'all', context()));
+    expect(dot.timestamp).toBe(aheadUs + 1);
+    const answer = await cluster.clock.settle(writes.send(target, dot, value, 'all', context()));
+    expect(answer.replicaCount).toBe(3);
+  });
+
+  it('stays refused where no replica has what lies hours ahead, and nothing was written', async () => {
+    const dot = { actor: 'ahead@1', timestamp: (cluster.clock.wallMs() + 2 * 3_600_000) * 1000 };
+    const error = await failure(writes.send(target, dot, value, 'one', context()));
+    expect(error).toMatchObject({ kind: 'quorum_not_reached', outcomeUnknown: false });
   });
 });

@@ -8,6 +8,7 @@ import type {
   EncodedRecord,
   KeyOperation,
   ReadResult,
+  RefusalReason,
   ReplicaFailure,
   ReplicaState,
   ReplicaStreams,
@@ -26,6 +27,8 @@ export interface ScriptedReplica {
   /** Its wall clock's lead. */
   skewMs: number;
   p95Ms: number;
+  /** It answers every operation with this refusal. */
+  refusal?: RefusalReason;
   readonly records: Map<string, VersionedRecord>;
   /** What it was sent, in order. */
   readonly seen: string[];
@@ -73,7 +76,7 @@ export class ScriptedReplicas implements ReplicaStreams {
       const { timestamp } = decoded.record.version.dot;
       const followedUs = (record.followsUs ?? 0) + FOLLOWED_DOT_MAX_MS * 1000;
       if (timestamp > Math.max(this.#acceptedUntilUs(node), followedUs)) {
-        return { kind: 'failed', reason: 'the timestamp lies too far ahead', sent: true };
+        return { kind: 'refused', reason: 'future_dot', message: 'the timestamp lies too far ahead' };
       }
       const name = Buffer.from(operation.storageKey).toString('hex');
       const stored = node.records.get(name);
@@ -129,6 +132,8 @@ export class ScriptedReplicas implements ReplicaStreams {
       if (node.conduct === 'deaf') return;
       this.#clock.after(node.delayMs, () => {
         if (epoch < node.fence) return resolve({ kind: 'fenced', epoch: node.fence });
+        const { refusal } = node;
+        if (refusal !== undefined) return resolve({ kind: 'refused', reason: refusal, message: `it said ${refusal}` });
         const result = effect(node);
         if (node.conduct === 'silent') return;
         this.#clock.after(node.delayMs, () => {

@@ -1,11 +1,12 @@
 import type { StorageNode, TopologySnapshot } from '../../domain/topology.js';
-import type { Answer } from '../../gen/storage/v1/storage_pb.js';
+import { type Answer, type Failure, Failure_Reason } from '../../gen/storage/v1/storage_pb.js';
 import type {
   AskResult,
   DescribeResult,
   EncodedRecord,
   KeyOperation,
   ReadResult,
+  RefusalReason,
   ReplicaFailure,
   ReplicaState,
   ReplicaStreams,
@@ -157,11 +158,28 @@ export class ReplicaPool implements ReplicaStreams {
         return { kind: 'fenced', epoch };
       }
       case 'failure':
-        return { kind: 'failed', reason: answer.value.message, sent: true };
+        return failureOf(answer.value);
       default:
         return { kind: 'failed', reason: 'its answer makes no sense', sent: true };
     }
   }
+}
+
+/** Reasons that say for certain that the node did not take the operation; any other leaves it open. */
+const REFUSALS: Readonly<Partial<Record<Failure_Reason, RefusalReason>>> = {
+  [Failure_Reason.FUTURE_DOT]: 'future_dot',
+  [Failure_Reason.MALFORMED]: 'malformed',
+  [Failure_Reason.NOT_OWNER]: 'not_owner',
+  [Failure_Reason.CORRUPT]: 'corrupt',
+  [Failure_Reason.DISK_FULL]: 'disk_full',
+  [Failure_Reason.OVERLOADED]: 'overloaded',
+  [Failure_Reason.MEMBER]: 'member',
+};
+
+function failureOf({ reason, message }: Failure): ReplicaFailure {
+  const refusal = REFUSALS[reason];
+  if (refusal === undefined) return { kind: 'failed', reason: message, sent: true };
+  return { kind: 'refused', reason: refusal, message };
 }
 
 function sameEndpoint(a: StorageNode, b: StorageNode): boolean {

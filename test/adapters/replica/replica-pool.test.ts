@@ -100,7 +100,7 @@ describe('a real storage node behind its stream', () => {
     expect(read).toMatchObject({ reading: { record: { version: { value: Buffer.from('hello') } } } });
     const head = await streams.read('n1', OPERATION, true, soon());
     expect(head).toEqual({ kind: 'read', reading: { kind: 'head', clock: [{ actor: 'c@1', timestamp: 10 }] } });
-    expect(await streams.ask('n1', 1, soon())).toEqual({ kind: 'told', greatestTimestampUs: 10 });
+    expect(await streams.ask('n1', 1, soon())).toMatchObject({ kind: 'told', greatestTimestampUs: 10 });
     expect(await streams.describe('n1', soon())).toMatchObject({ kind: 'described', keysCount: 1 });
   });
 
@@ -125,7 +125,7 @@ describe('a real storage node behind its stream', () => {
         return streams.read('n1', { ...OPERATION, storageKey }, false, soon());
       }),
     );
-    expect(new Set(readings.map(({ kind }) => kind))).toEqual(new Set(['read', 'failed']));
+    expect(new Set(readings.map(({ kind }) => kind))).toEqual(new Set(['read', 'refused']));
     const whole = await streams.read('n1', { ...OPERATION, replicationFactor: 3 }, false, soon());
     expect(whole.kind).toBe('read');
   });
@@ -163,7 +163,7 @@ describe('a real storage node behind its stream', () => {
     const again = await connect(snapshot(3));
     const operation = { ...OPERATION, epoch: 3 };
     expect(await again.read('n1', operation, false, soon())).toEqual({ kind: 'read', reading: { kind: 'absent' } });
-    expect(await again.ask('n1', 3, soon())).toEqual({ kind: 'told', greatestTimestampUs: 10 });
+    expect(await again.ask('n1', 3, soon())).toMatchObject({ kind: 'told', greatestTimestampUs: 10 });
   });
 
   it('fails what is unanswered at once when the stream breaks, and connects again', async () => {
