@@ -1,7 +1,10 @@
+import { CLOCK_FAULTS } from './clock-faults.js';
 import type { FaultKind } from './fault-kind.js';
 import { PROCESS_FAULTS } from './process-faults.js';
 import type { SimWorld } from './sim-world.js';
 import { SURROUNDING_FAULTS } from './surrounding-faults.js';
+
+export const FAULT_KINDS: readonly FaultKind[] = [...PROCESS_FAULTS, ...SURROUNDING_FAULTS, ...CLOCK_FAULTS];
 
 /** Injects faults of a few kinds, drawn from the seed, until stopped; then the weather is fair and everybody runs. */
 export class Faults {
@@ -21,8 +24,10 @@ export class Faults {
     // Few kinds at once go deeper than all of them together (Groce et al., "Swarm Testing", 2012).
     const share = world.choice.between(0.15, 0.8);
     this.#calmMaxMs = world.choice.oneOf([100, 300, 600, 1200]);
-    const kinds = [...PROCESS_FAULTS, ...SURROUNDING_FAULTS];
-    this.#kinds = kinds.filter(({ name }) => (only.length > 0 ? only.includes(name) : world.choice.chance(share)));
+    this.#kinds =
+      only.length > 0
+        ? FAULT_KINDS.filter(({ name }) => only.includes(name))
+        : FAULT_KINDS.filter(({ onRequest }) => world.choice.chance(share) && onRequest === undefined);
   }
 
   start(): void {
@@ -32,6 +37,7 @@ export class Faults {
   stop(): void {
     this.#stopped = true;
     for (const undo of [...this.#undo]) undo();
+    this.#world.store.jumpClock(0);
     for (const part of [...this.#world.nodes, ...this.#world.coordinators]) {
       part.jumpClock(0);
       part.process.resume();

@@ -1,3 +1,4 @@
+import { FAULT_KINDS } from './faults.js';
 import { describeEntry } from './history.js';
 import { runSeed, type SeedOptions, type SeedReport } from './run-seed.js';
 
@@ -9,6 +10,9 @@ const USAGE = `usage: npm run sim -- [--seeds N] [--from S] [--operations N] [--
   --seed S        replays one seed and prints its faults and its history
   --operations N  of each seed (default 200)
   --faults KINDS  only these kinds of faults, comma-separated (default: a few of all, drawn by the seed)
+
+Kinds (those in brackets are drawn only where they are asked for):
+${FAULT_KINDS.map(({ name, onRequest }) => (onRequest ? `  [${name}]` : `  ${name}`)).join('\n')}
 
 Exits with 1 and the seed when a check fails.
 `;
@@ -66,7 +70,7 @@ function parse(args: readonly string[]): Arguments {
   let faults: readonly string[] = [];
   for (let i = 0; i < args.length; i += 2) {
     const [name = '', text = ''] = args.slice(i, i + 2);
-    if (name === '--faults' && text !== '') faults = text.split(',');
+    if (name === '--faults' && text.split(',').every(isKind)) faults = text.split(',');
     else if (['--seed', '--seeds', '--from', '--operations'].includes(name) && /^\d{1,9}$/.test(text))
       values.set(name, Number(text));
     else {
@@ -81,6 +85,10 @@ function parse(args: readonly string[]): Arguments {
     operations: values.get('--operations') ?? 200,
     faults,
   };
+}
+
+function isKind(text: string): boolean {
+  return FAULT_KINDS.some(({ name }) => name === text);
 }
 
 process.exitCode = await main(process.argv.slice(2));

@@ -82,27 +82,30 @@ export class SimClient {
 
   async write(key: string, level: Level): Promise<void> {
     const { choice } = this.#world;
-    const value = `${this.#name}-${++this.#count}`;
+    const value = this.#nextValue();
     const keyed = choice.chance(0.4);
     const plan = { key, value, level, idempotencyKey: keyed ? `i-${value}` : '' };
     if (keyed) {
       this.#used.set(value, plan);
       return this.#writeKeyed(plan);
     }
+    const attempt = await this.#writePlainly(plan, this.#anybody());
+    if (attempt.kind === 'ok' && choice.chance(0.2)) await this.#sendSealedAgain(plan, attempt.result.idempotencyKey);
+  }
+
+  /** One plain attempt. */
+  async writeOnce(key: string, level: Level, coordinator: SimCoordinator): Promise<void> {
+    await this.#writePlainly({ key, value: this.#nextValue(), level, idempotencyKey: '' }, coordinator);
+  }
+
+  async #writePlainly(plan: WritePlan, coordinator: SimCoordinator): Promise<Attempt<WriteOutcome>> {
+    const { key, level, value } = plan;
     const invokedMs = this.#world.nowMs;
-    const coordinator = this.#anybody();
     const attempt = await this.#attemptWrite(coordinator, plan);
     const outcome = outcomeOf([attempt]);
-    this.#record({
-      kind: 'write',
-      key,
-      level,
-      value,
-      invokedMs,
-      outcome,
-      note: `${coordinator.coordinatorId}${noteOf(attempt)}`,
-    });
-    if (attempt.kind === 'ok' && choice.chance(0.2)) await this.#sendSealedAgain(plan, attempt.result.idempotencyKey);
+    const note = `${coordinator.coordinatorId}${noteOf(attempt)}`;
+    this.#record({ kind: 'write', key, level, value, invokedMs, outcome, note });
+    return attempt;
   }
 
   /** Attempts until one succeeds, at times two at once on two coordinators: all of them are one operation. */
@@ -206,6 +209,10 @@ export class SimClient {
     if (error instanceof QuorateError && error.kind !== 'internal') return { kind: 'failed', error };
     this.#world.violations.push(`an unexpected failure: ${error instanceof Error ? error.stack : String(error)}`);
     return { kind: 'lost' };
+  }
+
+  #nextValue(): string {
+    return `${this.#name}-${++this.#count}`;
   }
 
   #clocksAgree(): boolean {

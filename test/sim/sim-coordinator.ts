@@ -1,4 +1,4 @@
-import { assembleCoordinator } from '../../src/compose/assemble-coordinator.js';
+import { type AssembledCoordinator, assembleCoordinator } from '../../src/compose/assemble-coordinator.js';
 import { MetadataUnavailableError } from '../../src/domain/errors.js';
 import { DEFAULT_LIMITS } from '../../src/domain/request-fields.js';
 import type { Random } from '../../src/ports/random.js';
@@ -30,7 +30,7 @@ export class SimCoordinator {
   skewMs = 0;
   readonly #parts: SimCoordinatorParts;
   #process: SimProcess;
-  #services: CoordinatorServices | undefined;
+  #assembled: AssembledCoordinator | undefined;
 
   constructor(parts: SimCoordinatorParts) {
     this.#parts = parts;
@@ -45,7 +45,12 @@ export class SimCoordinator {
 
   /** Undefined while it is down or not up yet. */
   get services(): CoordinatorServices | undefined {
-    return this.#process.alive ? this.#services : undefined;
+    return this.#process.alive ? this.#assembled?.coordinator : undefined;
+  }
+
+  /** Whether it says that it can serve. */
+  get ready(): boolean {
+    return this.#process.alive && this.#assembled?.readiness().ready === true;
   }
 
   /** Starts, again and again while the metadata store is away, as whoever supervises it would. */
@@ -54,9 +59,9 @@ export class SimCoordinator {
     const process = new SimProcess(coordinatorId, clock);
     process.skewMs = this.skewMs;
     this.#process = process;
-    this.#services = undefined;
+    this.#assembled = undefined;
     try {
-      const { coordinator } = await assembleCoordinator({
+      const assembled = await assembleCoordinator({
         coordinatorId,
         advertisedAddress: `${coordinatorId}:1`,
         clusterSecret: CLUSTER_SECRET,
@@ -68,7 +73,7 @@ export class SimCoordinator {
         random,
         log: silentLog,
       });
-      if (this.#process === process) this.#services = coordinator;
+      if (this.#process === process) this.#assembled = assembled;
     } catch (error) {
       if (!(error instanceof MetadataUnavailableError)) throw error;
       process.kill();

@@ -23,8 +23,13 @@ export class SimProcess implements Clock {
     return this.#held !== undefined;
   }
 
+  jumpClock(skewMs: number): void {
+    this.skewMs = skewMs;
+  }
+
+  /** Whole milliseconds, as systems tell them. */
   wallMs(): number {
-    return this.#world.wallMs() + this.skewMs;
+    return Math.floor(this.#world.wallMs() + this.skewMs);
   }
 
   monotonicMs(): number {

@@ -5,6 +5,7 @@ import { type Fate, VirtualNetwork } from '../support/virtual-network.js';
 import { SeededChoice } from './seeded-choice.js';
 import { SimCoordinator } from './sim-coordinator.js';
 import { SimNode } from './sim-node.js';
+import { SimProcess } from './sim-process.js';
 
 export const VIRTUAL_NODES = 4;
 const SLOW_MAX_MS = 150;
@@ -36,6 +37,8 @@ export class SimWorld {
   readonly choice: SeededChoice;
   readonly weather: Weather = fairWeather();
   readonly metadata: MemoryMetadata;
+  /** The metadata store's own clock. */
+  readonly store: SimProcess;
   readonly nodes: SimNode[];
   readonly coordinators: SimCoordinator[];
   readonly network: VirtualNetwork;
@@ -48,7 +51,9 @@ export class SimWorld {
     this.choice = new SeededChoice(seededRandom(seed));
     const { choice } = this;
     const random = seededRandom(seed ^ 0x5eed);
-    this.metadata = new MemoryMetadata(random, () => clock.wallMs());
+    const store = new SimProcess('store', clock);
+    this.store = store;
+    this.metadata = new MemoryMetadata(random, () => store.wallMs());
     this.network = new VirtualNetwork(clock, {
       latencyMs: (from, to) => {
         const far = weather.slow.has(from) || weather.slow.has(to);
@@ -57,7 +62,7 @@ export class SimWorld {
       fate: (from) => this.#fate(from),
       cut: (from, to) => weather.cuts.has(`${from}>${to}`),
     });
-    const store = {
+    const conduct = {
       latencyMs: () => choice.between(0.2, weather.storeLatencyMaxMs),
       get down() {
         return weather.storeDown;
@@ -77,7 +82,7 @@ export class SimWorld {
     });
     this.coordinators = ['k1', 'k2', 'k3']
       .slice(0, choice.oneOf([2, 2, 3]))
-      .map((coordinatorId) => new SimCoordinator({ coordinatorId, clock, network, random, metadata, store }));
+      .map((coordinatorId) => new SimCoordinator({ coordinatorId, clock, network, random, metadata, store: conduct }));
   }
 
   get nowMs(): number {

@@ -1,6 +1,6 @@
 import type { FaultKind } from './fault-kind.js';
 
-/** What happens to the network, disks, clocks and the metadata store. */
+/** What happens to the network, disks and the metadata store. */
 export const SURROUNDING_FAULTS: readonly FaultKind[] = [
   {
     name: 'partition',
@@ -98,30 +98,6 @@ export const SURROUNDING_FAULTS: readonly FaultKind[] = [
         if (node?.process.alive === false) void node.start();
       };
       return { what: `the disk of storage node ${nodeId} is full`, undo };
-    },
-  },
-  {
-    name: 'clock_jump',
-    inject: (world) => {
-      const part = world.choice.oneOf([...world.nodes, ...world.coordinators, ...world.coordinators]);
-      // Some within what a coordinator may be off, some beyond: it then takes no writes, once it knows.
-      const skewMs = world.choice.between(-1, 1) * world.choice.oneOf([50, 2000, 200_000, 500_000, 3_000_000]);
-      const beforeMs = part.skewMs;
-      part.jumpClock(skewMs);
-      const what = `the clock of ${part.process.name} is off by ${skewMs.toFixed(0)} ms`;
-      // Once back, its clock is behind what it wrote meanwhile.
-      return world.choice.chance(0.6) ? { what, undo: () => part.jumpClock(beforeMs) } : { what };
-    },
-  },
-  {
-    name: 'clocks_behind',
-    inject: ({ choice, coordinators }) => {
-      // What is written meanwhile lies ahead of every clock afterwards: dots then follow what storage nodes tell.
-      for (const coordinator of coordinators) coordinator.jumpClock(250_000);
-      const undo = () => {
-        for (const coordinator of coordinators) coordinator.jumpClock(0);
-      };
-      return { what: 'all coordinators are ahead for a moment', undo, forMs: choice.between(20, 100) };
     },
   },
   {

@@ -1,0 +1,77 @@
+import type { CoordinatorServices } from '../../src/services/coordinator-services.js';
+import type { HistoryEntry } from './history.js';
+import { divergenceOf } from './replica-divergence.js';
+import { SimClient } from './sim-client.js';
+import { type SimWorld, VIRTUAL_NODES } from './sim-world.js';
+
+/** Never written: absent is an answer, too. */
+export const NEVER_WRITTEN = 'never';
+/** What was under way ends within this; then everything has to answer again within the other, backoffs and dead peers over. */
+const QUIET_MIN_MS = 300;
+const RECOVERY_MAX_MS = 12_000;
+const RECOVERY_POLL_MS = 250;
+/** Read repair in the background ends within this. */
+const REPAIR_MAX_MS = 500;
+
+/**
+ * After the last fault everything recovers by itself: every key can be read, the replicas agree, and every key can be
+ * written through every coordinator. Returns what was read and written; what fails is noted as the world's violations.
+ */
+export async function checkAfterQuiet(world: SimWorld, keys: readonly string[]): Promise<readonly HistoryEntry[]> {
+  await world.clock.advance(QUIET_MIN_MS);
+  await recover(world);
+  const client = new SimClient('end', world, keys, new Map());
+  await readAll(world, client, [...keys, NEVER_WRITTEN]);
+  await world.clock.advance(REPAIR_MAX_MS);
+  // Before anything is written: a write would bring the replicas together.
+  world.violations.push(...divergenceOf(world, keys));
+  await writeAll(world, client, keys);
+  await readAll(world, client, keys);
+  for (const { outcome, note, key, kind } of client.history) {
+    if (outcome !== 'ok') world.violations.push(`after quiet ${key} can not be ${PARTICIPLES[kind]}: ${note}`);
+  }
+  return client.history;
+}
+
+const PARTICIPLES = { read: 'read', write: 'written' } as const;
+
+/** Everything recovers by itself: waits until each coordinator is ready and each of its nodes answers it. */
+async function recover(world: SimWorld): Promise<void> {
+  for (let waitedMs = 0; waitedMs < RECOVERY_MAX_MS; waitedMs += RECOVERY_POLL_MS) {
+    await recordAddresses(world);
+    let answering = true;
+    for (const { services, ready } of world.coordinators) answering &&= ready && (await allAnswer(world, services));
+    if (answering) return;
+    await world.clock.advance(RECOVERY_POLL_MS);
+  }
+  world.violations.push(`not everything answers ${RECOVERY_MAX_MS / 1000} s after the last fault`);
+}
+
+async function allAnswer(world: SimWorld, services: CoordinatorServices | undefined): Promise<boolean> {
+  if (services === undefined) return false;
+  const nodes = await world.clock.settle(services.listStorageNodes());
+  return nodes.every(({ health, healthReason }) => health === 'up' && healthReason === '');
+}
+
+/** A node that moved while nobody could be told is reported by whoever moved it, as its operator would. */
+async function recordAddresses(world: SimWorld): Promise<void> {
+  const { services } = world.coordinators[0] ?? {};
+  for (const { nodeId, host, port } of world.nodes) {
+    if (services === undefined || world.metadata.nodes.get(nodeId)?.port === port) continue;
+    const request = { nodeId, host, port, virtualNodes: VIRTUAL_NODES, zone: '' };
+    await world.clock.settle(services.addStorageNode(request)).catch(() => {});
+  }
+}
+
+/** At level all the replicas are brought together. */
+async function readAll(world: SimWorld, client: SimClient, keys: readonly string[]): Promise<void> {
+  for (const level of ['quorum', 'all'] as const) {
+    for (const key of keys) await world.clock.settle(client.read(key, level));
+  }
+}
+
+async function writeAll(world: SimWorld, client: SimClient, keys: readonly string[]): Promise<void> {
+  for (const coordinator of world.coordinators) {
+    for (const key of keys) await world.clock.settle(client.writeOnce(key, 'quorum', coordinator));
+  }
+}
