@@ -110,6 +110,7 @@ describe('a replicated write', () => {
     for (const id of ['b', 'c']) cluster.replicas.node(id).conduct = 'down';
     const error = await failure(writes.send(target, first, value, 'all', context()));
     expect(error).toMatchObject({ outcomeUnknown: true });
+    await cluster.clock.advance(5);
     cluster.replicas.node('a').skewMs = 0;
     for (const id of ['b', 'c']) cluster.replicas.node(id).conduct = 'up';
     const dot = await cluster.clock.settle(writes.takeDot(target, 'all', context()));
