@@ -45,6 +45,9 @@ function throwInsteadOfExit(command: Command): void {
   command.commands.forEach(throwInsteadOfExit);
 }
 
+// Whoever read the output may be gone (`| head`, a terminal that was closed): what runs goes on, and is stopped in order.
+for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
+
 const root = program();
 throwInsteadOfExit(root);
 try {

@@ -2,7 +2,7 @@
 const SAME_SIGNAL_MS = 1000;
 
 /**
- * Calls `stop` at the first SIGINT or SIGTERM, and `endAtOnce` at a second one, unless that is the first one's echo.
+ * Calls `stop` at the first SIGINT, SIGTERM or SIGHUP, and `endAtOnce` at a second one, unless that is the first one's echo.
  */
 export function onStopSignals(stop: (signal: NodeJS.Signals) => void, endAtOnce: () => void): void {
   let firstAtMs: number | undefined;
@@ -12,6 +12,5 @@ export function onStopSignals(stop: (signal: NodeJS.Signals) => void, endAtOnce:
       stop(signal);
     } else if (performance.now() - firstAtMs > SAME_SIGNAL_MS) endAtOnce();
   };
-  process.on('SIGINT', receive);
-  process.on('SIGTERM', receive);
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, receive);
 }

@@ -9,6 +9,7 @@ import { AddressUnavailableError } from '../../ports/address-unavailable.js';
 import { type ChildPart, startChildPart } from './child-part.js';
 import { type Home, makeHome, openHome } from './home.js';
 import { awaitLeftOverParts, recordPart } from './left-over-parts.js';
+import { LogRotation } from './log-rotation.js';
 import { type NodeAtAddress, prepareCluster } from './prepare-cluster.js';
 import { type RunningPart, SupervisedPart } from './supervised-part.js';
 
@@ -40,10 +41,12 @@ export async function startUp(config: UpConfig, print: (line: string) => void): 
   const ports = Array.from({ length: config.coordinators }, (_, i) => config.port + i);
   const lock = await acquireFolderLock(config.home, { address: `${config.host}:${config.port}` });
   const parts: Parts = { coordinators: [], nodes: [], postgres: [] };
+  let logs: LogRotation | undefined;
   const stop = async () => {
     for (const group of [parts.coordinators, parts.nodes, parts.postgres]) {
       await Promise.all(group.map((part) => part.stop()));
     }
+    logs?.stop();
     await lock.release();
   };
   const kill = () => {
@@ -51,6 +54,7 @@ export async function startUp(config: UpConfig, print: (line: string) => void): 
   };
   try {
     const home = await openHome(config.home, config.nodes, systemRandom);
+    logs = new LogRotation(home.logs);
     if (config.nodePorts !== undefined && config.nodePorts.length !== home.nodes) {
       throw new Error(`--node-ports must name ${home.nodes} ports, one for each storage node`);
     }
