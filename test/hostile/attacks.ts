@@ -195,6 +195,12 @@ export const ATTACKS: Readonly<Record<string, (target: Target) => Promise<void>>
     const body = Buffer.concat([Buffer.of(0, 0xff, 0xff, 0xff, 0xff), Buffer.alloc(1000)]);
     for (let i = 0; i < 50; i++) await post(target, { 'content-type': 'application/grpc' }, body);
   },
+  async 'host names and origins that are not let in'(target) {
+    const long = 'x'.repeat(10_000);
+    await flood(target, repeat(20_000, Buffer.from(`GET / HTTP/1.1\r\nHost: ${long}.example\r\n\r\n`)));
+    const preflight = 'OPTIONS / HTTP/1.1\r\nHost: localhost\r\nAccess-Control-Request-Method: POST\r\n';
+    await flood(target, repeat(20_000, Buffer.from(`${preflight}Origin: http://${long}.example\r\n\r\n`)));
+  },
   'requests that two servers would read differently': (target) =>
     http1(
       target,

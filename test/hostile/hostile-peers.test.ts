@@ -11,6 +11,8 @@ import { ATTACKS, stalledUpload, type Target } from './attacks.js';
 
 /** What an attack may leave behind: a process keeps some of the memory that it once needed. */
 const GROWTH_MAX_MIB = 300;
+/** What an attack may add to the log. */
+const LOG_BYTES_MAX = 64 * 1024;
 const HAS_PROC = existsSync('/proc/net/tcp');
 const LISTENING = '0A';
 
@@ -44,6 +46,7 @@ describe('a coordinator under attack', () => {
 
   it.each(Object.entries(ATTACKS))('%s: others are served', async (key, attack) => {
     const memoryBefore = residentMib();
+    const logBefore = cluster.coordinator('c1').process.stderr().length;
     let over = false;
     const serveOthers = async () => {
       let served = 0;
@@ -61,6 +64,7 @@ describe('a coordinator under attack', () => {
     await others;
     expect(cluster.coordinator('c1').process.pid).toBe(pid);
     expect(residentMib() - memoryBefore).toBeLessThan(GROWTH_MAX_MIB);
+    expect(cluster.coordinator('c1').process.stderr().length - logBefore).toBeLessThan(LOG_BYTES_MAX);
   });
 
   it.runIf(HAS_PROC)('is left with its own client’s connection alone', { timeout: 90_000 }, async () => {

@@ -20,6 +20,8 @@ export interface QuorateProcess {
   /** What it told by IPC when it was ready, where it listens: parts only. */
   readonly ready: Promise<{ readonly host: string; readonly port: number }>;
   kill(signal: NodeJS.Signals): void;
+  /** Whoever reads its output goes: what it writes from now on meets a closed pipe. */
+  closeOutput(): void;
 }
 
 export interface StartOptions {
@@ -64,6 +66,10 @@ export function startQuorate(args: readonly string[], { env = {}, cwd = ROOT }: 
     exited,
     ready,
     kill: (signal) => void child.kill(signal),
+    closeOutput: () => {
+      child.stdout?.destroy();
+      child.stderr?.destroy();
+    },
   };
 }
 

@@ -86,6 +86,20 @@ describe('quorate up', () => {
     expect(up.stdout().match(/starting it again/g)).toHaveLength(1);
   });
 
+  it('goes on when nobody reads its output any more, and a terminal that is closed stops it in order', async () => {
+    up.closeOutput();
+    process.kill(home.parts().get('node-3') ?? Number.NaN, 'SIGKILL');
+    await eventually(async () => {
+      const { stdout } = await runQuorate(['node', 'list', '--server', `http://127.0.0.1:${port}`]);
+      return (stdout.match(/ up /g) ?? []).length === 3;
+    }, 20_000);
+    const pids = pidsOfAll();
+    up.kill('SIGHUP');
+    expect(await up.exited).toEqual({ code: 0, signal: null });
+    expect(pids.filter(isAlive)).toEqual([]);
+    await start();
+  });
+
   it('stops in order on Ctrl-C and leaves nothing running', async () => {
     const pids = pidsOfAll();
     expect(pids).toHaveLength(5);
