@@ -120,7 +120,18 @@ it('takes no new calls on an HTTP/2 session whose last call still runs', async (
   const toldToGo = once(session, 'goaway');
   const drain = startDrain(NEVER_MS);
   await toldToGo;
-  expect(() => session.request({ ':path': '/healthz' })).toThrow();
+  const refused = await new Promise((resolve) => {
+    // Node.js 20 and 22 throw, later ones end the stream.
+    try {
+      session
+        .request({ ':path': '/healthz' })
+        .on('error', resolve)
+        .on('response', () => resolve(undefined));
+    } catch (error) {
+      resolve(error);
+    }
+  });
+  expect(refused).toBeInstanceOf(Error);
   const answered = once(running, 'response');
   gate.open();
   const [headers] = await answered;
