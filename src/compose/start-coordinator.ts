@@ -19,6 +19,7 @@ import { CertificateWatch } from '../server/certificate-watch.js';
 import { OnePort } from '../server/one-port.js';
 import { portHandlers } from '../server/port-handlers.js';
 import { DEFAULT_PORT_LIMITS } from '../server/port-limits.js';
+import { RequestBodies } from '../server/request-bodies.js';
 import type { Readiness } from '../services/readiness.js';
 import { assembleCoordinator } from './assemble-coordinator.js';
 
@@ -74,7 +75,8 @@ export async function startCoordinator(config: CoordinatorConfig, around: Surrou
       leaving: leaving.signal,
     });
     const admission = new Admission({ ...config.admitted, listenHost: config.host });
-    const handlers = portHandlers({ rpc, admission, log, readiness: readinessNow, version: VERSION });
+    const bodies = new RequestBodies(DEFAULT_PORT_LIMITS.bodies);
+    const handlers = portHandlers({ rpc, admission, bodies, log, readiness: readinessNow, version: VERSION });
     const port = new OnePort(handlers, DEFAULT_PORT_LIMITS, certificate);
     const address = await port.listen(config.host, config.port).catch(async (error: unknown) => {
       await stop();

@@ -9,7 +9,7 @@ import { type Failure, failureOf, shortened } from './failure.js';
 const CODES: Readonly<Partial<Record<Code, ErrorCodeName>>> = {
   [Code.InvalidArgument]: 'INVALID_REQUEST',
   [Code.Unimplemented]: 'INVALID_REQUEST',
-  [Code.ResourceExhausted]: 'INVALID_REQUEST',
+  [Code.ResourceExhausted]: 'RATE_LIMIT_EXCEEDED',
   [Code.OutOfRange]: 'INVALID_REQUEST',
   [Code.Canceled]: 'INVALID_REQUEST',
   [Code.DeadlineExceeded]: 'QUORUM_NOT_REACHED',
@@ -25,6 +25,9 @@ const TIMEOUT_RULES = {
 /** How Connect tells of a compressed message without its header; for it that is an internal error. */
 const UNNAMED_COMPRESSION = 'received compressed envelope';
 
+/** How Connect tells of a message that is longer than it may be. */
+const TOO_LONG = /larger than configured readMaxBytes (\d+)/;
+
 /** How Connect tells of a binary body that it can't decode; for it that is an internal error. */
 const UNDECODABLE = 'parse binary: ';
 
@@ -37,6 +40,10 @@ export function asClientError(error: ConnectError, message: string): ConnectErro
   }
   if (error.rawMessage.includes(UNNAMED_COMPRESSION)) {
     return new ConnectError('a message is flagged as compressed, but no header says how', Code.InvalidArgument);
+  }
+  const [, bytesMax] = TOO_LONG.exec(error.rawMessage) ?? [];
+  if (bytesMax !== undefined) {
+    return new ConnectError(`the request must be at most ${bytesMax} bytes long`, Code.InvalidArgument);
   }
   if (!error.rawMessage.startsWith(UNDECODABLE)) return error;
   return new ConnectError(
@@ -53,7 +60,7 @@ export function protocolFailure(error: ConnectError, rpc: string, log: Log, rand
     code,
     errorCode: ErrorCode[code],
     status: error.code,
-    retryable: error.code === Code.DeadlineExceeded,
+    retryable: error.code === Code.DeadlineExceeded || error.code === Code.ResourceExhausted,
     message: shortened(`${code}: ${error.rawMessage}`),
     outcomeUnknown: false,
     replicaCount: 0,

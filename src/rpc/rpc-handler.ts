@@ -20,6 +20,7 @@ import { capTimeout } from './timeout-cap.js';
 
 /** Room for field names, keys, clocks and JSON's base64 around a value. */
 const MESSAGE_OVERHEAD_BYTES = 64 * 1024;
+const ENVELOPE_BYTES = 5;
 const BASE64_GROWTH = 4 / 3;
 const TIMER_MAX_MS = 2 ** 31 - 1;
 const OWN_NAME: ServiceAlias = { serviceName: CoordinatorService.typeName, errors: undefined };
@@ -37,6 +38,8 @@ export interface RpcHandlers {
   readonly byPath: ReadonlyMap<string, UniversalHandler>;
   /** The hot ones among them, for the usual request of gRPC. */
   readonly unaryByPath: ReadonlyMap<string, GrpcUnary>;
+  /** A longer body of a unary RPC is refused in any case. */
+  readonly bodyBytesMax: number;
 }
 
 export function rpcHandlers(options: RpcOptions): RpcHandlers {
@@ -45,6 +48,7 @@ export function rpcHandlers(options: RpcOptions): RpcHandlers {
   const messageBytesMax = Math.ceil(options.valueBytesMax * BASE64_GROWTH) + MESSAGE_OVERHEAD_BYTES;
   return {
     services,
+    bodyBytesMax: messageBytesMax + ENVELOPE_BYTES,
     byPath: new Map([...coordinatorHandlers(calls, options, messageBytesMax), ...standardHandlers(options, services)]),
     unaryByPath: new Map([
       ...unaryHandlers(calls.readKeyValue, options, messageBytesMax),

@@ -1,24 +1,24 @@
 import type { ServerHttp2Stream } from 'node:http2';
 import { CLIENT_GONE } from '../rpc/client-gone.js';
 import type { GrpcAnswer, GrpcUnaryCall } from '../rpc/grpc-unary.js';
+import type { RequestBody } from './request-bodies.js';
 
 export interface GrpcStreamParts {
   readonly call: GrpcUnaryCall;
+  /** Where the body is collected. */
+  readonly body: RequestBody;
   readonly bodyBytesMax: number;
-  /** Takes the body over when it is too long for this, or not what the call can answer. */
+  /** Takes the body over when it is too long for this or for the budget, or not what the call can answer. */
   readonly otherwise: (body: AsyncIterable<Uint8Array>) => void;
   readonly failed: (error: unknown) => void;
 }
 
 /** Reads a whole body from a stream and answers it. */
 export function serveGrpcUnary(stream: ServerHttp2Stream, parts: GrpcStreamParts): void {
-  const { call, bodyBytesMax, otherwise, failed } = parts;
-  const chunks: Buffer[] = [];
-  let length = 0;
-  const give = (chunk: Buffer) => {
-    chunks.push(chunk);
-    length += chunk.length;
-    if (length > bodyBytesMax) handOver();
+  const { call, body, bodyBytesMax, otherwise, failed } = parts;
+  const give = (part: Buffer) => {
+    if (!body.add(part)) handOver(part);
+    else if (body.length > bodyBytesMax) handOver();
   };
   const end = () => {
     // A stream that its client resets ends as well, though its request never did.
@@ -26,7 +26,7 @@ export function serveGrpcUnary(stream: ServerHttp2Stream, parts: GrpcStreamParts
     const gone = new AbortController();
     const hangUp = () => gone.abort(CLIENT_GONE);
     stream.once('close', hangUp);
-    const answer = call(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks), gone.signal);
+    const answer = call(body.bytes, gone.signal);
     answer
       .then((answered) => {
         stream.off('close', hangUp);
@@ -35,9 +35,10 @@ export function serveGrpcUnary(stream: ServerHttp2Stream, parts: GrpcStreamParts
       })
       .catch(failed);
   };
-  const handOver = () => {
+  const handOver = (...more: readonly Buffer[]) => {
     stream.off('data', give).off('end', end).pause();
-    otherwise(wholeBody(chunks, stream));
+    otherwise(wholeBody([body.bytes, ...more], stream));
+    body.release();
   };
   // Its "close" tells that it broke.
   stream.on('error', () => {});

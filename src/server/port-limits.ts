@@ -1,3 +1,5 @@
+import type { BodyBudget } from './request-bodies.js';
+
 /** What a port grants its clients at most. */
 export interface PortLimits {
   /** Connections at once; more are closed at once. */
@@ -14,6 +16,8 @@ export interface PortLimits {
   readonly headerBytesMax: number;
   /** The headers of a request, and then its body, must be there within this. */
   readonly requestReadMs: number;
+  /** Bytes of request bodies that are on their way, of all connections and of one; beyond them requests are refused. */
+  readonly bodies: BodyBudget;
   /** An answer that its client has not taken within this is taken back. */
   readonly answerTakenMs: number;
   /** Bytes of answers that wait for their clients, of all connections; beyond them the oldest are taken back. */
@@ -28,6 +32,7 @@ export const DEFAULT_PORT_LIMITS: PortLimits = {
   idleMs: 20 * 60_000,
   headerBytesMax: 16 * 1024,
   requestReadMs: 30_000,
+  bodies: { bytesMax: 256 * 1024 * 1024, connectionBytesMax: 64 * 1024 * 1024 },
   answerTakenMs: 60_000,
   untakenBytesMax: 128 * 1024 * 1024,
 };

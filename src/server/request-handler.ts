@@ -8,12 +8,14 @@ import { type Admission, hostOf } from './admission.js';
 import { answerPreflight, exposeTo, isPreflight } from './cross-origin.js';
 import type { NodeRequest, NodeResponse } from './node-http.js';
 import { type PageParts, sendText, servePage } from './plain-pages.js';
-import { authorityOf, originOf, takeTarget } from './request-target.js';
+import { inOnePart, type RequestBodies } from './request-bodies.js';
+import { authorityOf, connectionOf, originOf, takeTarget } from './request-target.js';
 import { sendUniversal, universalRequest } from './universal-exchange.js';
 
 export interface RequestHandlerParts extends PageParts {
   readonly rpc: RpcHandlers;
   readonly admission: Admission;
+  readonly bodies: RequestBodies;
   readonly log: Log;
 }
 
@@ -38,7 +40,10 @@ export function requestHandler(parts: RequestHandlerParts): RequestHandler {
     const isRpc = handler !== undefined || meansRpc(path, request.method, request.headers['content-type']);
     if (!isRpc) return servePage(parts, request, response);
     const serve: Serve = handler ?? ((asked) => answerUnknownRpc(path, asked, services));
-    serveRpc(serve, request, response, body).catch((err: unknown) => {
+    // An answer may be ready before the whole body was read. Leaving a loop over it must not cut the connection under it.
+    const source = body ?? request.iterator({ destroyOnReturn: false });
+    const whole = handler?.method.methodKind === 'unary' ? wholeBody(parts, request, response, source) : source;
+    serveRpc(serve, request, response, whole).catch((err: unknown) => {
       if (err !== CLIENT_GONE) parts.log.warn({ err, path }, 'an answer was not delivered');
       response.destroy();
     });
@@ -71,6 +76,21 @@ function admit({ admission, log }: RequestHandlerParts, request: NodeRequest, re
   return false;
 }
 
+function wholeBody(
+  { bodies, rpc }: RequestHandlerParts,
+  request: NodeRequest,
+  response: NodeResponse,
+  source: AsyncIterable<Uint8Array>,
+): AsyncIterable<Uint8Array> {
+  // Too long already by what it declares: it is refused at once.
+  if (Number(request.headers['content-length'] ?? 0) > rpc.bodyBytesMax) return source;
+  // Whoever reads the body would make room for what is declared, before anything was received.
+  delete request.headers['content-length'];
+  const body = bodies.open(connectionOf(request));
+  response.once('close', () => body.release());
+  return inOnePart(source, body, rpc.bodyBytesMax);
+}
+
 /** What the RPC layer makes of a request. */
 type Serve = (request: UniversalServerRequest) => UniversalServerResponse | Promise<UniversalServerResponse>;
 
@@ -78,8 +98,7 @@ async function serveRpc(
   handler: Serve,
   request: NodeRequest,
   response: NodeResponse,
-  // An answer may be ready before the whole body was read. Leaving a loop over it must not cut the connection under it.
-  source: AsyncIterable<Uint8Array> = request.iterator({ destroyOnReturn: false }),
+  source: AsyncIterable<Uint8Array>,
 ): Promise<void> {
   const body = source[Symbol.asyncIterator]();
   const answer = await handler(universalRequest(request, response, { [Symbol.asyncIterator]: () => body }));

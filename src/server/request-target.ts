@@ -7,6 +7,11 @@ export function authorityOf({ headers }: NodeRequest): string | undefined {
   return typeof pseudo === 'string' ? pseudo : headers.host;
 }
 
+/** The same object for all requests of one connection. */
+export function connectionOf(request: NodeRequest): object {
+  return 'stream' in request ? (request.stream.session ?? request.stream) : request.socket;
+}
+
 /** The origin of this server as the client sees it; without a host when that is not told. */
 export function originOf(request: NodeRequest): string {
   const scheme = (request.socket as Partial<TLSSocket>).encrypted ? 'https' : 'http';

@@ -26,7 +26,11 @@ export function streamHandler(parts: RequestHandlerParts, handle: RequestHandler
     };
     const unary = unaryOf(parts, headers, stream);
     if (unary === undefined) asRequest();
-    else serveGrpcUnary(stream, { ...unary, otherwise: asRequest, failed });
+    else {
+      const body = parts.bodies.open(stream.session ?? stream);
+      stream.once('close', () => body.release());
+      serveGrpcUnary(stream, { ...unary, body, otherwise: asRequest, failed });
+    }
   };
 }
 

@@ -7,6 +7,7 @@ import { Admission } from '../../src/server/admission.js';
 import { OnePort } from '../../src/server/one-port.js';
 import { portHandlers } from '../../src/server/port-handlers.js';
 import { DEFAULT_PORT_LIMITS } from '../../src/server/port-limits.js';
+import { RequestBodies } from '../../src/server/request-bodies.js';
 import { silentLog } from '../support/silent-log.js';
 import { conformanceService } from './conformance-service.js';
 import { conformanceUnary } from './conformance-unary.js';
@@ -46,9 +47,16 @@ function serverOf({ useTls, serverCreds, messageReceiveLimit }: ServerCompatRequ
   const unary = conformanceUnary(readMaxBytes);
   const unaryByPath = new Map([[`/${ConformanceService.typeName}/${ConformanceService.method.unary.name}`, unary]]);
   const services = [{ serviceName: ConformanceService.typeName, service: ConformanceService }];
-  const rpc = { byPath, unaryByPath, services };
+  const rpc = { byPath, unaryByPath, services, bodyBytesMax: readMaxBytes + 5 };
   const admission = new Admission({ listenHost: '127.0.0.1', origins: [], hosts: [] });
-  const handlers = portHandlers({ rpc, admission, log: silentLog, readiness: () => ({ ready: true }), version: '0' });
+  const handlers = portHandlers({
+    rpc,
+    admission,
+    bodies: new RequestBodies(DEFAULT_PORT_LIMITS.bodies),
+    log: silentLog,
+    readiness: () => ({ ready: true }),
+    version: '0',
+  });
   const certificate =
     useTls && serverCreds !== undefined
       ? { cert: Buffer.from(serverCreds.cert).toString(), key: Buffer.from(serverCreds.key).toString() }

@@ -15,7 +15,7 @@ export interface Target {
 
 const PATH = '/coordinator.v1.CoordinatorService/WriteKeyValue';
 const READ_PATH = '/coordinator.v1.CoordinatorService/ReadKeyValue';
-const [HEADERS, RST_STREAM, SETTINGS_FRAME, CONTINUATION] = [0x1, 0x3, 0x4, 0x9];
+const [DATA, HEADERS, RST_STREAM, SETTINGS_FRAME, CONTINUATION] = [0x0, 0x1, 0x3, 0x4, 0x9];
 const [END_STREAM, END_HEADERS] = [0x1, 0x4];
 const CANCEL = Buffer.from([0, 0, 0, 8]);
 const MIB = 1024 * 1024;
@@ -200,6 +200,34 @@ export const ATTACKS: Readonly<Record<string, (target: Target) => Promise<void>>
     await flood(target, repeat(20_000, Buffer.from(`GET / HTTP/1.1\r\nHost: ${long}.example\r\n\r\n`)));
     const preflight = 'OPTIONS / HTTP/1.1\r\nHost: localhost\r\nAccess-Control-Request-Method: POST\r\n';
     await flood(target, repeat(20_000, Buffer.from(`${preflight}Origin: http://${long}.example\r\n\r\n`)));
+  },
+  async 'declared lengths that never come'(target) {
+    const declared = Buffer.of(0, 0, 0x10, 0, 0);
+    const sessions = Array.from({ length: 4 }, () => connect(`http://${target.host}:${target.port}`));
+    for (const session of sessions) {
+      session.on('error', () => {});
+      for (let i = 0; i < 256; i++) {
+        const type = i % 2 === 0 ? 'application/grpc' : 'application/grpc-web+proto';
+        const stream = session.request({ ':method': 'POST', ':path': PATH, 'content-type': type });
+        stream.on('error', () => {}).write(declared);
+      }
+    }
+    const sockets = await open(target, 1500);
+    for (const socket of sockets) socket.write(`${START}Content-Length: 1000000\r\n\r\n{`);
+    await delay(1500);
+    for (const end of [...sessions, ...sockets]) end.destroy();
+  },
+  async 'bodies in frames of one byte'(target) {
+    const post = [frame(HEADERS, END_HEADERS, REQUEST, 1), frame(DATA, 0, Buffer.of(0, 0, 0x10, 0, 0), 1)];
+    const byte = frame(DATA, 0, Buffer.of(7), 1);
+    await Promise.all(
+      Array.from({ length: 4 }, () =>
+        flood(target, [
+          Buffer.concat([PREFACE, SETTINGS, ...post]),
+          ...repeat(150, Buffer.concat(Array(1000).fill(byte))),
+        ]),
+      ),
+    );
   },
   'requests that two servers would read differently': (target) =>
     http1(

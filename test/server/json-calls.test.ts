@@ -129,8 +129,8 @@ describe('the size of a body', () => {
     const headers = { 'content-type': 'application/json' };
     const body = JSON.stringify(write(3 * VALUE_BYTES_MAX));
     const answer = await call(`${service}/WriteKeyValue`, { method: 'POST', headers, body });
-    expect(answer.status).toBe(429);
-    expect(JSON.parse(answer.text).code).toBe('resource_exhausted');
+    expect(answer.status).toBe(400);
+    expect(JSON.parse(answer.text).code).toBe('invalid_argument');
     expect(served.services.calls).toEqual([]);
   });
 
@@ -139,7 +139,7 @@ describe('the size of a body', () => {
     expect(body.length).toBeLessThan(VALUE_BYTES_MAX);
     const headers = { 'content-type': 'application/json', 'content-encoding': 'gzip' };
     const answer = await http1Call(`${service}/WriteKeyValue`, { method: 'POST', headers, body });
-    expect(JSON.parse(answer.text).code).toBe('resource_exhausted');
+    expect(JSON.parse(answer.text).code).toBe('invalid_argument');
     expect(served.services.calls).toEqual([]);
   });
 });

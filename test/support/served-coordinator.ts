@@ -5,6 +5,7 @@ import { OnePort } from '../../src/server/one-port.js';
 import type { Readiness } from '../../src/server/plain-pages.js';
 import { portHandlers } from '../../src/server/port-handlers.js';
 import { DEFAULT_PORT_LIMITS, type PortLimits } from '../../src/server/port-limits.js';
+import { RequestBodies } from '../../src/server/request-bodies.js';
 import { ScriptedServices } from './scripted-services.js';
 import { seededRandom } from './seeded-random.js';
 import { MemoryLog } from './silent-log.js';
@@ -29,6 +30,7 @@ export interface ServedCoordinator {
   readonly log: MemoryLog;
   readonly clock: VirtualClock;
   readonly onePort: OnePort;
+  readonly bodies: RequestBodies;
   /** What /readyz says; ready at first. */
   readiness: Readiness;
   /** What a stopping server does first. */
@@ -63,11 +65,14 @@ export async function serveCoordinator(
     leaving: leaving.signal,
   });
   const admission = new Admission({ listenHost: '127.0.0.1', origins: [], hosts: [], ...rules });
-  const handlers = portHandlers({ rpc, admission, log, readiness, version: '1.2.3' });
-  const onePort = new OnePort(handlers, { ...DEFAULT_PORT_LIMITS, ...limits }, certificate);
+  const granted = { ...DEFAULT_PORT_LIMITS, ...limits };
+  const bodies = new RequestBodies(granted.bodies);
+  const handlers = portHandlers({ rpc, admission, bodies, log, readiness, version: '1.2.3' });
+  const onePort = new OnePort(handlers, granted, certificate);
   const address = await onePort.listen('127.0.0.1', 0);
   const served: ServedCoordinator = {
     ...address,
+    bodies,
     baseUrl: `http://${address.host}:${address.port}`,
     services,
     log,
