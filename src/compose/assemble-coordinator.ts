@@ -20,6 +20,7 @@ import { Migrations } from '../services/migrations.js';
 import { ReadKeyValue } from '../services/read-key-value.js';
 import { type Readiness, ReadinessCheck } from '../services/readiness.js';
 import { ReplicatedWrite } from '../services/replicated-write.js';
+import { RowChanges } from '../services/row-changes.js';
 import { SealedWrites } from '../services/sealed-writes.js';
 import { SealingSecrets } from '../services/sealing-secrets.js';
 import { StorageNodes } from '../services/storage-nodes.js';
@@ -91,8 +92,9 @@ export async function assembleCoordinator(parts: CoordinatorParts): Promise<Asse
     secrets: new BackgroundLoop({ ...parts, name: 'following the sealing secrets', everyMs: SECRETS_EVERY_MS }, () =>
       secrets.read(),
     ),
-    expiry: new BackgroundLoop({ ...parts, name: 'removing expired idempotency keys', everyMs: EXPIRY_EVERY_MS }, () =>
-      removeExpired(stores.idempotency),
+    expiry: new BackgroundLoop(
+      { ...parts, name: 'removing expired idempotency keys', everyMs: EXPIRY_EVERY_MS },
+      (stop) => removeExpired(stores.idempotency, stop),
     ),
   };
   const onNewerEpoch = () => loops.topology.hint();
@@ -107,6 +109,7 @@ export async function assembleCoordinator(parts: CoordinatorParts): Promise<Asse
     });
   for (const loop of Object.values(loops)) loop.start();
   const readiness = new ReadinessCheck({ guard, topology, replicas });
+  const changes = new RowChanges({ store: stores.idempotency, clock, log });
   const introduction = new Introduction({ transport, clock, random, greeting, topology: () => topology.snapshot });
   return {
     coordinator: services(parts, {
@@ -115,12 +118,13 @@ export async function assembleCoordinator(parts: CoordinatorParts): Promise<Asse
       introduction,
       guard,
       actor,
+      changes,
       sealed: new SealedWrites(secrets, clock),
     }),
     readiness: () => readiness.current(),
     async stop() {
       feedStop.abort();
-      await Promise.all(Object.values(loops).map((loop) => loop.stop()));
+      await Promise.all([...Object.values(loops).map((loop) => loop.stop()), changes.stop()]);
       replicas.close();
       await subscribed;
     },
@@ -133,6 +137,7 @@ interface LiveParts {
   readonly introduction: Introduction;
   readonly guard: ClockGuard;
   readonly sealed: SealedWrites;
+  readonly changes: RowChanges;
   readonly actor: string;
 }
 
@@ -150,7 +155,7 @@ function services(parts: CoordinatorParts, live: LiveParts): CoordinatorServices
   });
 }
 
-/** A bounded number a statement, until none is left. */
-async function removeExpired(store: IdempotencyStore): Promise<void> {
-  while ((await store.removeExpired(EXPIRED_AT_ONCE)) === EXPIRED_AT_ONCE);
+/** A bounded number a statement, until none is left, or the coordinator stops. */
+async function removeExpired(store: IdempotencyStore, stop: AbortSignal): Promise<void> {
+  while ((await store.removeExpired(EXPIRED_AT_ONCE)) === EXPIRED_AT_ONCE && !stop.aborted);
 }
