@@ -21,6 +21,7 @@ import { Migrations } from '../services/migrations.js';
 import { ReadKeyValue } from '../services/read-key-value.js';
 import { type Readiness, ReadinessCheck } from '../services/readiness.js';
 import { ReplicatedWrite } from '../services/replicated-write.js';
+import { RowChanges } from '../services/row-changes.js';
 import { SealedWrites } from '../services/sealed-writes.js';
 import { SealingSecrets } from '../services/sealing-secrets.js';
 import { StorageNodes } from '../services/storage-nodes.js';
@@ -95,8 +96,9 @@ export async function assembleCoordinator(parts: CoordinatorParts): Promise<Asse
     secrets: new BackgroundLoop({ ...parts, name: 'following the sealing secrets', everyMs: SECRETS_EVERY_MS }, () =>
       secrets.read(),
     ),
-    expiry: new BackgroundLoop({ ...parts, name: 'removing expired idempotency keys', everyMs: EXPIRY_EVERY_MS }, () =>
-      removeExpired(stores.idempotency),
+    expiry: new BackgroundLoop(
+      { ...parts, name: 'removing expired idempotency keys', everyMs: EXPIRY_EVERY_MS },
+      (stop) => removeExpired(stores.idempotency, stop),
     ),
   };
   const onNewerEpoch = () => loops.topology.hint();
@@ -112,6 +114,7 @@ export async function assembleCoordinator(parts: CoordinatorParts): Promise<Asse
   const ahead = new AheadWatch({ topology, replicas, clock, log });
   for (const loop of Object.values(loops)) loop.start();
   const readiness = new ReadinessCheck({ guard, ahead, topology, replicas });
+  const changes = new RowChanges({ store: stores.idempotency, clock, log });
   const introduction = new Introduction({ transport, clock, random, greeting, topology: () => topology.snapshot });
   return {
     coordinator: services(parts, {
@@ -121,12 +124,13 @@ export async function assembleCoordinator(parts: CoordinatorParts): Promise<Asse
       guard,
       ahead,
       actor,
+      changes,
       sealed: new SealedWrites(secrets, clock),
     }),
     readiness: () => readiness.current(),
     async stop() {
       feedStop.abort();
-      await Promise.all(Object.values(loops).map((loop) => loop.stop()));
+      await Promise.all([...Object.values(loops).map((loop) => loop.stop()), changes.stop()]);
       replicas.close();
       await subscribed;
     },
@@ -140,6 +144,7 @@ interface LiveParts {
   readonly guard: ClockGuard;
   readonly ahead: AheadWatch;
   readonly sealed: SealedWrites;
+  readonly changes: RowChanges;
   readonly actor: string;
 }
 
@@ -157,7 +162,7 @@ function services(parts: CoordinatorParts, live: LiveParts): CoordinatorServices
   });
 }
 
-/** A bounded number a statement, until none is left. */
-async function removeExpired(store: IdempotencyStore): Promise<void> {
-  while ((await store.removeExpired(EXPIRED_AT_ONCE)) === EXPIRED_AT_ONCE);
+/** A bounded number a statement, until none is left, or the coordinator stops. */
+async function removeExpired(store: IdempotencyStore, stop: AbortSignal): Promise<void> {
+  while ((await store.removeExpired(EXPIRED_AT_ONCE)) === EXPIRED_AT_ONCE && !stop.aborted);
 }

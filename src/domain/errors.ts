@@ -66,8 +66,12 @@ export function invalidField(field: string, rule: string): QuorateError {
 
 /** The metadata store could not be asked, or its answer was lost. */
 export class MetadataUnavailableError extends QuorateError {
-  constructor(message: string, facts: FailureFacts = {}) {
+  /** False when the store certainly took nothing of it. */
+  readonly sent: boolean;
+
+  constructor(message: string, facts: FailureFacts & { readonly sent?: boolean } = {}) {
     super('metadata_unavailable', message, facts);
     this.name = 'MetadataUnavailableError';
+    this.sent = facts.sent ?? true;
   }
 }

@@ -1,5 +1,6 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import type { Dot } from './clock.js';
+import { invalidField } from './errors.js';
 import { IDEMPOTENCY_WINDOW_MS } from './idempotency.js';
 import { LEVELS, type Level } from './level.js';
 
@@ -32,6 +33,9 @@ export interface SealingSecret {
 /** Clients' own keys must not begin so. */
 export const SEALED_KEY_PREFIX = 'quorate.sealed.';
 
+/** Characters. This release issues 223 at most; the rest is room for a later format. A longer key is no work for anybody. */
+export const SEALED_KEY_LENGTH_MAX = 512;
+
 const VERSION = 1;
 const FINGERPRINT_AT = 17;
 const ACTOR_AT = FINGERPRINT_AT + 32;
@@ -39,6 +43,16 @@ const MAC_BYTES = 32;
 
 export function isSealedKey(idempotencyKey: string): boolean {
   return idempotencyKey.startsWith(SEALED_KEY_PREFIX);
+}
+
+/** Comes before any decoding. @throws QuorateError invalid_field */
+export function checkSealedKeyLength(idempotencyKey: string): void {
+  if (idempotencyKey.length > SEALED_KEY_LENGTH_MAX) {
+    throw invalidField(
+      'idempotency_key',
+      `has a reserved prefix, but is longer than the ${SEALED_KEY_LENGTH_MAX} characters that an issued one has at most`,
+    );
+  }
 }
 
 /** Layout: version, issue time (u48), level, count, timestamp (u64), fingerprint (32), actor, MAC (32); big-endian. */

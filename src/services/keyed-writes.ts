@@ -1,36 +1,17 @@
-import type { Dot } from '../domain/clock.js';
 import { QuorateError } from '../domain/errors.js';
-import {
-  type IdempotencyRecord,
-  type IdempotencyScope,
-  sameFingerprint,
-  type WriteAnswer,
-  writeFingerprint,
-} from '../domain/idempotency.js';
+import { writeFingerprint } from '../domain/idempotency.js';
 import type { Level } from '../domain/level.js';
-import { type Clock, sleep } from '../ports/clock.js';
-import type { IdempotencyStore } from '../ports/idempotency-store.js';
-import type { Log } from '../ports/log.js';
+import { sleep } from '../ports/clock.js';
 import type { CallContext, WriteOutcome } from './coordinator-services.js';
-import { inTime } from './operation-deadline.js';
+import { type DotTraceParts, maybeAcknowledged } from './dot-trace.js';
+import { afterEarlierAttempt, stillRunning, tooLateToSend } from './idempotency-failures.js';
+import { type Attempt, type Claim, KeyedClaim, type KeyedClaimParts, type Lease } from './keyed-claim.js';
+import { inTime, isOver } from './operation-deadline.js';
 import type { KeyTarget } from './replica-plan.js';
-import type { ReplicatedWrite } from './replicated-write.js';
-import { idempotencyConflict } from './sealed-writes.js';
 
-const TWIN_POLL_MIN_MS = 5;
-const TWIN_POLL_MAX_MS = 100;
-const NOTHING_SENT = 'the deadline passed while the metadata store (PostgreSQL) was asked; nothing was written';
-
-export interface KeyedWritesParts {
-  readonly store: IdempotencyStore;
-  readonly writes: ReplicatedWrite;
-  readonly clock: Clock;
-  readonly log: Log;
+export interface KeyedWritesParts extends KeyedClaimParts, DotTraceParts {
   /** Names this coordinator's attempts; with a number behind it each is unique. */
   readonly actor: string;
-  readonly leaseMs: number;
-  /** How long a request waits for a twin that runs. */
-  readonly twinWaitMs: number;
 }
 
 /** One request with a client's idempotency key. */
@@ -42,23 +23,6 @@ export interface KeyedWrite {
   /** UTF-8. */
   readonly idempotencyKeyBytes: Uint8Array;
 }
-
-/** A request on its way: what it is about, under which lease. */
-interface Attempt extends KeyedWrite {
-  readonly scope: IdempotencyScope;
-  readonly fingerprint: Uint8Array;
-  readonly owner: string;
-  readonly context: CallContext;
-}
-
-/** The right to send: under the row's dot, whoever took it first. */
-interface Lease {
-  readonly dot: Dot;
-  /** False after a take-over: an earlier owner may have sent the dot. */
-  readonly first: boolean;
-}
-
-type Claim = ({ readonly kind: 'lease' } & Lease) | { readonly kind: 'answered'; readonly answer: WriteAnswer };
 
 /**
  * Writes under clients' idempotency keys: ask, take the dot, reserve key, fingerprint and dot, only then send. The dot
@@ -80,9 +44,9 @@ export class KeyedWrites {
     const scope = { tenantNumber: target.tenant.number, key: target.key, idempotencyKey: idempotencyKeyBytes };
     const name = JSON.stringify([scope.tenantNumber, Buffer.from(scope.key).toString('latin1'), idempotencyKey]);
     const owner = `${this.#parts.actor}/${++this.#attempts}`;
-    const attempt = { ...write, scope, fingerprint: writeFingerprint(write.value), owner, context };
-    await this.#awaitLocalTwin(name, attempt);
-    const run = this.#run(attempt);
+    const attempt = { target, scope, fingerprint: writeFingerprint(write.value), owner, context };
+    await this.#awaitLocalTwin(name, context);
+    const run = this.#run(write, attempt);
     this.#running.set(name, run);
     try {
       return await run;
@@ -92,11 +56,12 @@ export class KeyedWrites {
   }
 
   /** The twin's answer is then found in the store, or its row there is free. */
-  async #awaitLocalTwin(name: string, { context }: Attempt): Promise<void> {
+  async #awaitLocalTwin(name: string, context: CallContext): Promise<void> {
     const { clock, twinWaitMs } = this.#parts;
-    const untilMs = Math.min(clock.monotonicMs() + twinWaitMs, context.deadlineMs);
+    const untilMs = clock.monotonicMs() + twinWaitMs;
     for (let twin = this.#running.get(name); twin !== undefined; twin = this.#running.get(name)) {
-      const leftMs = untilMs - clock.monotonicMs();
+      if (isOver(clock, context)) throw tooLateToSend(true);
+      const leftMs = Math.min(untilMs, context.deadlineMs) - clock.monotonicMs();
       if (leftMs <= 0) throw stillRunning();
       const over = new AbortController();
       const settled = twin.then(
@@ -107,104 +72,52 @@ export class KeyedWrites {
     }
   }
 
-  async #run(attempt: Attempt): Promise<WriteOutcome> {
-    const { idempotencyKey } = attempt;
-    const claiming = this.#ask(attempt);
-    const claim = await inTime(this.#parts.clock, attempt.context, claiming);
-    if (claim === undefined) {
-      this.#abandon(attempt, claiming);
-      throw new QuorateError('deadline_exceeded', NOTHING_SENT);
+  async #run(write: KeyedWrite, attempt: Attempt): Promise<WriteOutcome> {
+    const { idempotencyKey } = write;
+    const claim = new KeyedClaim(this.#parts, attempt);
+    const claiming = claim.run();
+    const claimed = await inTime(this.#parts.clock, attempt.context, claiming);
+    if (claimed === undefined) {
+      this.#abandon(claiming);
+      throw tooLateToSend(claim.metEarlier);
     }
-    if (claim.kind === 'answered') return { idempotencyKey, ...claim.answer, isDuplicate: true };
-    const answer = await this.#send(attempt, claim);
-    return { idempotencyKey, ...answer, isDuplicate: false };
+    if (claimed.kind === 'answered') return { idempotencyKey, ...claimed.answer, isDuplicate: true };
+    return this.#send(write, claimed.lease, attempt.context);
   }
 
-  /** Replicas that can't be asked don't keep an earlier answer from being returned. */
-  async #ask(attempt: Attempt): Promise<Claim> {
-    const { store, writes } = this.#parts;
-    const { target, level, context, scope, fingerprint } = attempt;
-    let dot: Dot;
+  /**
+   * `isDuplicate` is false for nobody but the first who acknowledges the write. An answer that was lost can't be given
+   * again whole: the dot alone is what every answer's clock has in common, and what replicas are asked for.
+   */
+  async #send(write: KeyedWrite, lease: Lease, context: CallContext): Promise<WriteOutcome> {
+    const { writes, clock, changes } = this.#parts;
+    const { target, value, level, idempotencyKey } = write;
+    const { row } = lease;
     try {
-      dot = await writes.takeDot(target, level, context);
+      const repeated = lease.maybeAnswered && (await maybeAcknowledged(this.#parts, target, row.dot, context));
+      const acknowledged = await writes.send(target, row.dot, value, level, context);
+      // Once the lease is over somebody else may have taken over, and have been the first.
+      const isDuplicate = repeated || isOver(clock, lease.term);
+      const answer = { ...acknowledged, clock: isDuplicate ? [row.dot] : acknowledged.clock, level };
+      changes.add({ kind: 'answer', row, answer });
+      return { idempotencyKey, ...answer, isDuplicate };
     } catch (error) {
-      const known = await store.find(scope);
-      if (known === undefined) throw error;
-      if (!sameFingerprint(known.fingerprint, fingerprint)) throw idempotencyConflict();
-      if (known.state.kind !== 'answered') throw error;
-      return { kind: 'answered', answer: known.state.answer };
-    }
-    return this.#claim(attempt, dot);
-  }
-
-  /** Reserves, or waits for whoever did, or takes over from whoever gave up. */
-  async #claim(attempt: Attempt, dot: Dot): Promise<Claim> {
-    const { store, clock, twinWaitMs, leaseMs } = this.#parts;
-    const { scope, fingerprint, owner, context } = attempt;
-    const untilMs = Math.min(clock.monotonicMs() + twinWaitMs, context.deadlineMs);
-    let known: IdempotencyRecord | undefined;
-    for (let pauseMs = TWIN_POLL_MIN_MS; ; pauseMs = Math.min(pauseMs * 2, TWIN_POLL_MAX_MS)) {
-      if (known === undefined) {
-        const result = await store.reserve({ scope, fingerprint, dot, owner, leaseMs });
-        if (result.kind === 'reserved') return { kind: 'lease', dot, first: true };
-        known = result.record;
-      }
-      if (!sameFingerprint(known.fingerprint, fingerprint)) throw idempotencyConflict();
-      if (known.state.kind === 'answered') return { kind: 'answered', answer: known.state.answer };
-      if (known.state.kind === 'free') {
-        const taken = await store.takeOver(scope, fingerprint, owner, leaseMs);
-        if (taken !== undefined) return { kind: 'lease', dot: taken, first: false };
-      } else {
-        if (clock.monotonicMs() >= untilMs) throw stillRunning();
-        await sleep(clock, pauseMs, context.signal);
-        if (context.signal.aborted) throw stillRunning();
-      }
-      known = await store.find(scope);
-    }
-  }
-
-  async #send(attempt: Attempt, lease: Lease): Promise<WriteAnswer> {
-    const { store, writes } = this.#parts;
-    const { scope, target, value, level, context } = attempt;
-    try {
-      const acknowledged = await writes.send(target, lease.dot, value, level, context);
-      const answer = { ...acknowledged, level };
-      this.#lazily(store.storeAnswer(scope, lease.dot, answer), 'storing the answer of an idempotent write');
-      return answer;
-    } catch (error) {
-      await this.#giveUp(attempt, lease, !(error instanceof QuorateError) || error.outcomeUnknown);
-      throw error;
+      this.#giveUp(lease, !(error instanceof QuorateError) || error.outcomeUnknown);
+      throw lease.first ? error : afterEarlierAttempt(error);
     }
   }
 
   /** What the store still answers comes too late; nothing was sent under it. */
-  #abandon(attempt: Attempt, claiming: Promise<Claim>): void {
+  #abandon(claiming: Promise<Claim>): void {
     claiming.then(
-      (claim) => (claim.kind === 'lease' ? this.#giveUp(attempt, claim, false) : undefined),
+      (claim) => (claim.kind === 'lease' ? this.#giveUp(claim.lease, false) : undefined),
       () => {},
     );
   }
 
   /** After an unknown outcome the row keeps its dot; only a reservation of which nothing was sent goes. */
-  async #giveUp({ scope, owner }: Attempt, lease: Lease, mayBeSent: boolean): Promise<void> {
-    const { store, log } = this.#parts;
-    const nothingSent = lease.first && !mayBeSent;
-    try {
-      await (nothingSent ? store.forget(scope, owner) : store.release(scope, owner));
-    } catch (err) {
-      log.warn({ err }, 'an idempotency row stays reserved until its lease is over');
-    }
+  #giveUp({ row, first, maybeAnswered }: Lease, mayBeSent: boolean): void {
+    const nothingSent = first && !mayBeSent;
+    this.#parts.changes.add(nothingSent ? { kind: 'forget', row } : { kind: 'release', row, maybeAnswered });
   }
-
-  /** A lost answer is rebuilt by the next take-over. */
-  #lazily(work: Promise<void>, doing: string): void {
-    work.catch((err: unknown) => this.#parts.log.warn({ err }, `${doing} failed`));
-  }
-}
-
-function stillRunning(): QuorateError {
-  return new QuorateError(
-    'idempotency_running',
-    'the first request with this idempotency_key still runs; send the same request again',
-  );
 }

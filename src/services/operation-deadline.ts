@@ -7,8 +7,10 @@ import type { TopologyWatch } from './topology-watch.js';
 /** A wall clock that is set right by less than this ends no request. */
 const WALL_SLACK_MS = 1000;
 
+export type Deadline = Pick<CallContext, 'deadlineMs' | 'deadlineWallMs'>;
+
 /** Whether the request's time is over: nothing more is sent for it, so that one who wakes up sends nothing stale. */
-export function isOver(clock: Clock, { deadlineMs, deadlineWallMs }: CallContext): boolean {
+export function isOver(clock: Clock, { deadlineMs, deadlineWallMs }: Deadline): boolean {
   return clock.monotonicMs() >= deadlineMs || clock.wallMs() >= deadlineWallMs + WALL_SLACK_MS;
 }
 

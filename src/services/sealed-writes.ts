@@ -1,10 +1,11 @@
 import type { Dot } from '../domain/clock.js';
-import { invalidField, QuorateError } from '../domain/errors.js';
+import { invalidField } from '../domain/errors.js';
 import { sameFingerprint, writeFingerprint } from '../domain/idempotency.js';
 import type { Level } from '../domain/level.js';
 import { type OpenedKey, openSealedKey, type SealedScope, sealWrite } from '../domain/sealed-key.js';
 import type { Clock } from '../ports/clock.js';
 import type { WriteOutcome } from './coordinator-services.js';
+import { idempotencyConflict } from './idempotency-failures.js';
 import type { KeyTarget } from './replica-plan.js';
 import type { AcknowledgedWrite } from './replicated-write.js';
 import type { SealingSecrets } from './sealing-secrets.js';
@@ -53,10 +54,6 @@ export class SealedWrites {
   #open(target: KeyTarget, idempotencyKey: string): OpenedKey {
     return openSealedKey(idempotencyKey, scopeOf(target), this.#secrets.known, this.#clock.wallMs());
   }
-}
-
-export function idempotencyConflict(): QuorateError {
-  return new QuorateError('idempotency_conflict', 'idempotency_key was used for a write of another value to this key');
 }
 
 function scopeOf({ tenant, key }: KeyTarget): SealedScope {

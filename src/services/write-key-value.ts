@@ -6,7 +6,7 @@ import {
   checkValue,
   type FieldLimits,
 } from '../domain/request-fields.js';
-import { isSealedKey } from '../domain/sealed-key.js';
+import { checkSealedKeyLength, isSealedKey } from '../domain/sealed-key.js';
 import type { ClockGuard } from './clock-guard.js';
 import type { CallContext, WriteOutcome, WriteRequest } from './coordinator-services.js';
 import type { KeyedWrites } from './keyed-writes.js';
@@ -43,6 +43,7 @@ export class WriteKeyValue {
     const value = checkValue(request.value, limits);
     const level = checkLevel(request.consistency);
     const isSealed = isSealedKey(idempotencyKey);
+    if (isSealed) checkSealedKeyLength(idempotencyKey);
     const idempotencyKeyBytes = isSealed ? undefined : checkIdempotencyKey(idempotencyKey, limits);
     const { tenant } = await topology.tenant(tenantId);
     const target = { tenant, key };

@@ -1,12 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { PostgresIdempotencyStore } from '../../src/adapters/postgres/idempotency-store.js';
 import { systemRandom } from '../../src/adapters/system/system-random.js';
-import type { Dot } from '../../src/domain/clock.js';
 import { type IdempotencyScope, type WriteAnswer, writeFingerprint } from '../../src/domain/idempotency.js';
-import type { IdempotencyStore, Reservation } from '../../src/ports/idempotency-store.js';
+import type { IdempotencyStore, KeyedRow, Reservation } from '../../src/ports/idempotency-store.js';
 import { eventually } from '../support/eventually.js';
+import { MemoryIdempotencyStore } from '../support/memory-idempotency-store.js';
 import { MemoryMetadata, scopeName } from '../support/memory-metadata.js';
-import { MemoryIdempotencyStore } from '../support/memory-stores.js';
 import { openTestDatabase } from '../support/test-database.js';
 
 interface Subject {
@@ -66,6 +65,7 @@ const reservation = (scope: IdempotencyScope, more: Partial<Reservation> = {}): 
   ...more,
 });
 const plain = (fingerprint: Uint8Array) => Buffer.from(fingerprint).toString('hex');
+const dotAt = (timestamp: number) => ({ actor: 'other@1', timestamp });
 
 describe.each([
   ['in memory', memorySubject],
@@ -80,111 +80,153 @@ describe.each([
   });
   afterAll(() => subject.close());
 
+  const reserve = (one: Reservation) => store.reserve(one, 5000);
+  const find = (scope: IdempotencyScope) => store.find(scope, 5000);
+  const reserved = async (more: Partial<Reservation> = {}) => {
+    const row = reservation(newScope(), more);
+    expect(await reserve(row)).toEqual({ kind: 'reserved' });
+    return row;
+  };
+  const takeOver = ({ scope, fingerprint }: KeyedRow, owner: string, leaseMs = 60_000) =>
+    store.takeOver(scope, fingerprint, owner, leaseMs);
+  /** What other tests have forgotten. */
+  const removeAllExpired = async () => {
+    while ((await store.removeExpired(100)) > 0);
+  };
+
   it('are reserved once, and tell everybody else what stands there', async () => {
-    const scope = newScope();
-    const first = reservation(scope);
-    expect(await store.reserve(first)).toEqual({ kind: 'reserved' });
-    const second = await store.reserve(reservation(scope, { fingerprint: OTHER, dot: { actor: 'd@1', timestamp: 1 } }));
+    const first = await reserved();
+    const second = await reserve(reservation(first.scope, { fingerprint: OTHER, dot: dotAt(1) }));
     expect(second).toMatchObject({ kind: 'existing', record: { dot: first.dot, state: { kind: 'running' } } });
-    const known = await store.find(scope);
+    const known = await find(first.scope);
     expect(plain(known?.fingerprint ?? OTHER)).toBe(plain(VALUE));
-    expect(await store.find(newScope())).toBeUndefined();
+    expect(await find(newScope())).toBeUndefined();
   });
 
   it('give one of many who reserve at the same moment the row, among hundreds of others', async () => {
     const scopes = Array.from({ length: 300 }, newScope);
-    const results = await Promise.all(
-      scopes.flatMap((scope) => [1, 2, 3].map(() => store.reserve(reservation(scope)))),
-    );
+    const results = await Promise.all(scopes.flatMap((scope) => [1, 2, 3].map(() => reserve(reservation(scope)))));
     scopes.forEach((_, i) => {
       const kinds = results.slice(3 * i, 3 * i + 3).map(({ kind }) => kind);
       expect(kinds.sort()).toEqual(['existing', 'existing', 'reserved']);
     });
+    const found = await Promise.all([...scopes, newScope()].map(find));
+    expect(found.map((record) => record?.state.kind)).toEqual([...scopes.map(() => 'running'), undefined]);
   });
 
   it('count as reserved when the same attempt reserves again, since its first answer was lost', async () => {
-    const one = reservation(newScope());
-    await store.reserve(one);
-    expect(await store.reserve(one)).toEqual({ kind: 'reserved' });
+    const one = await reserved();
+    expect(await reserve(one)).toEqual({ kind: 'reserved' });
   });
 
   it('tell scopes apart by tenant, key and idempotency key', async () => {
-    const scope = newScope();
-    await store.reserve(reservation(scope));
+    const { scope } = await reserved();
     for (const other of [{ tenantNumber: 8 }, { key: Buffer.from('k') }, { idempotencyKey: Buffer.from('i') }]) {
-      expect(await store.reserve(reservation({ ...scope, ...other }))).toEqual({ kind: 'reserved' });
+      expect(await reserve(reservation({ ...scope, ...other }))).toEqual({ kind: 'reserved' });
     }
   });
 
   it('keep the first stored answer whole, and only for the dot that it is about', async () => {
-    const scope = newScope();
-    const { dot } = reservation(scope);
-    await store.reserve(reservation(scope, { dot }));
-    await store.storeAnswer(scope, { actor: 'zombie@1', timestamp: 3 }, { ...ANSWER, replicaCount: 1 });
-    expect(await store.find(scope)).toMatchObject({ state: { kind: 'running' } });
-    await store.storeAnswer(scope, dot, ANSWER);
-    await store.storeAnswer(scope, dot, { ...ANSWER, replicaCount: 2 });
-    expect(await store.find(scope)).toMatchObject({ dot, state: { kind: 'answered', answer: ANSWER } });
-    expect(await store.takeOver(scope, VALUE, 'late', 1000)).toBeUndefined();
+    const row = await reserved();
+    await store.storeAnswer({ ...row, dot: dotAt(3) }, { ...ANSWER, replicaCount: 1 });
+    expect(await find(row.scope)).toMatchObject({ state: { kind: 'running' } });
+    await store.storeAnswer(row, ANSWER);
+    await store.storeAnswer(row, { ...ANSWER, replicaCount: 2 });
+    expect(await find(row.scope)).toMatchObject({ dot: row.dot, state: { kind: 'answered', answer: ANSWER } });
+    expect(await takeOver(row, 'late')).toBeUndefined();
+  });
+
+  it('live 24 h from their answer', async () => {
+    const row = await reserved();
+    await subject.expire(row.scope);
+    await store.storeAnswer(row, ANSWER);
+    expect(await find(row.scope)).toMatchObject({ state: { kind: 'answered', answer: ANSWER } });
+  });
+
+  it('come back with an answer or a release where the store lost the reservation', async () => {
+    const [answered, released] = [reservation(newScope()), reservation(newScope())];
+    await store.storeAnswer(answered, ANSWER);
+    expect(await find(answered.scope)).toMatchObject({
+      dot: answered.dot,
+      state: { kind: 'answered', answer: ANSWER },
+    });
+    await store.release(released, false);
+    expect(await takeOver(released, 'next')).toEqual({ dot: released.dot, maybeAnswered: false });
   });
 
   it('are taken over once the lease is over, with the dot of the row and by one only', async () => {
-    const scope = newScope();
-    const { dot } = reservation(scope);
-    await store.reserve(reservation(scope, { dot, leaseMs: 50 }));
-    expect(await store.takeOver(scope, VALUE, 'early', 1000)).toBeUndefined();
-    await eventually(async () => (await store.find(scope))?.state.kind === 'free');
-    const taken = await Promise.all(['x', 'y', 'z'].map((owner) => store.takeOver(scope, VALUE, owner, 60_000)));
-    expect(taken.filter((result: Dot | undefined) => result !== undefined)).toEqual([dot]);
-    expect(await store.find(scope)).toMatchObject({ state: { kind: 'running' } });
+    const row = await reserved({ leaseMs: 50 });
+    expect(await takeOver(row, 'early')).toBeUndefined();
+    await eventually(async () => (await find(row.scope))?.state.kind === 'free');
+    const taken = await Promise.all(['x', 'y', 'z'].map((owner) => takeOver(row, owner)));
+    expect(taken.filter((result) => result !== undefined)).toEqual([{ dot: row.dot, maybeAnswered: true }]);
+    expect(await find(row.scope)).toMatchObject({ state: { kind: 'running' } });
   });
 
   it('are not taken over with another fingerprint', async () => {
-    const scope = newScope();
-    await store.reserve(reservation(scope, { owner: 'first' }));
-    await store.release(scope, 'first');
-    expect(await store.takeOver(scope, OTHER, 'x', 1000)).toBeUndefined();
-    expect(await store.takeOver(scope, VALUE, 'x', 1000)).toBeDefined();
+    const row = await reserved();
+    await store.release(row, false);
+    expect(await takeOver({ ...row, fingerprint: OTHER }, 'x')).toBeUndefined();
+    expect(await takeOver(row, 'x')).toBeDefined();
   });
 
   it('are free at once when their owner gives them up, with the dot they had, and only then', async () => {
-    const scope = newScope();
-    const { dot } = reservation(scope);
-    await store.reserve(reservation(scope, { dot, owner: 'mine' }));
-    await store.release(scope, 'somebody else');
-    expect(await store.find(scope)).toMatchObject({ state: { kind: 'running' } });
-    await store.release(scope, 'mine');
-    expect(await store.find(scope)).toMatchObject({ dot, state: { kind: 'free' } });
-    expect(await store.takeOver(scope, VALUE, 'next', 60_000)).toEqual(dot);
+    const row = await reserved();
+    await store.release({ ...row, owner: 'somebody else' }, false);
+    expect(await find(row.scope)).toMatchObject({ state: { kind: 'running' } });
+    await store.release(row, false);
+    expect(await find(row.scope)).toMatchObject({ dot: row.dot, state: { kind: 'free' } });
+    expect(await takeOver(row, 'next')).toEqual({ dot: row.dot, maybeAnswered: false });
+  });
+
+  it('remember, when they are given up, that an owner before may have answered', async () => {
+    const row = await reserved({ leaseMs: 0 });
+    expect(await takeOver(row, 'second')).toMatchObject({ maybeAnswered: true });
+    await store.release({ ...row, owner: 'second' }, true);
+    expect(await takeOver(row, 'third')).toMatchObject({ maybeAnswered: true });
   });
 
   it('are forgotten by their owner only, and never once answered', async () => {
-    const scope = newScope();
-    const { dot } = reservation(scope);
-    await store.reserve(reservation(scope, { dot, owner: 'mine' }));
-    await store.forget(scope, 'somebody else');
-    expect(await store.find(scope)).toBeDefined();
-    await store.forget(scope, 'mine');
-    expect(await store.find(scope)).toBeUndefined();
-    await store.reserve(reservation(scope, { dot, owner: 'mine' }));
-    await store.storeAnswer(scope, dot, ANSWER);
-    await store.forget(scope, 'mine');
-    expect(await store.find(scope)).toBeDefined();
+    const row = await reserved();
+    await store.forget({ ...row, owner: 'somebody else' });
+    expect(await find(row.scope)).toBeDefined();
+    await store.forget(row);
+    expect(await find(row.scope)).toBeUndefined();
+    expect(await takeOver(row, 'x')).toBeUndefined();
+    const again = reservation(row.scope, { fingerprint: OTHER });
+    expect(await reserve(again)).toEqual({ kind: 'reserved' });
+    await store.storeAnswer(again, ANSWER);
+    await store.forget(again);
+    expect(await find(row.scope)).toBeDefined();
+  });
+
+  it('are released, answered and forgotten by many requests at the same moment', async () => {
+    const rows = await Promise.all(Array.from({ length: 300 }, () => reserved()));
+    await Promise.all(
+      rows.map((row, i) => {
+        if (i % 3 === 0) return store.storeAnswer(row, ANSWER);
+        return i % 3 === 1 ? store.release(row, false) : store.forget(row);
+      }),
+    );
+    const found = await Promise.all(rows.map(({ scope }) => find(scope)));
+    expect(found.map((record) => record?.state.kind)).toEqual(
+      rows.map((_, i) => ['answered', 'free', undefined][i % 3]),
+    );
   });
 
   it('count as none after their 24 h: reserved anew, and removed a bounded number at a time', async () => {
-    const [again, removed] = [newScope(), newScope()];
-    for (const scope of [again, removed]) {
-      await store.reserve(reservation(scope));
-      await subject.expire(scope);
-      expect(await store.find(scope)).toBeUndefined();
-      expect(await store.takeOver(scope, VALUE, 'x', 1000)).toBeUndefined();
+    await removeAllExpired();
+    const [again, removed] = [await reserved(), await reserved()];
+    for (const row of [again, removed]) {
+      await subject.expire(row.scope);
+      expect(await find(row.scope)).toBeUndefined();
+      expect(await takeOver(row, 'x')).toBeUndefined();
     }
-    const dot = { actor: 'new@1', timestamp: 9 };
-    expect(await store.reserve(reservation(again, { fingerprint: OTHER, dot }))).toEqual({ kind: 'reserved' });
-    expect(await store.find(again)).toMatchObject({ dot, state: { kind: 'running' } });
+    const dot = dotAt(9);
+    expect(await reserve(reservation(again.scope, { fingerprint: OTHER, dot }))).toEqual({ kind: 'reserved' });
+    expect(await find(again.scope)).toMatchObject({ dot, state: { kind: 'running' } });
     expect(await store.removeExpired(1)).toBe(1);
     expect(await store.removeExpired(1)).toBe(0);
-    expect(await store.find(again)).toBeDefined();
+    expect(await find(again.scope)).toBeDefined();
   });
 });

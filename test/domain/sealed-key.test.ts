@@ -2,8 +2,10 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { IDEMPOTENCY_WINDOW_MS, writeFingerprint } from '../../src/domain/idempotency.js';
 import {
+  checkSealedKeyLength,
   isSealedKey,
   openSealedKey,
+  SEALED_KEY_LENGTH_MAX,
   SEALED_KEY_PREFIX,
   type SealedWrite,
   sealWrite,
@@ -41,6 +43,16 @@ describe('a sealed key', () => {
       ...WRITE,
       fingerprint: Buffer.from(WRITE.fingerprint),
     });
+  });
+
+  it('is never as long as what is refused for its length', () => {
+    const actor = `${'x'.repeat(64)}@${2 ** 31 - 1}`;
+    const longest = sealWrite({ ...WRITE, dot: { ...WRITE.dot, actor } }, SCOPE, SECRET);
+    expect(longest).toHaveLength(223);
+    expect(() => checkSealedKeyLength(longest)).not.toThrow();
+    const tooLong = SEALED_KEY_PREFIX.padEnd(SEALED_KEY_LENGTH_MAX + 1, 'A');
+    expect(() => checkSealedKeyLength(tooLong.slice(0, -1))).not.toThrow();
+    expect(() => checkSealedKeyLength(tooLong)).toThrow('idempotency_key has a reserved prefix, but is longer');
   });
 
   it("is valid for 24 h, and also when its coordinator's clock was ahead", () => {

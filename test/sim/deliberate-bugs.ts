@@ -96,7 +96,7 @@ export const DELIBERATE_BUGS: readonly DeliberateBug[] = [
   {
     name: 'an ignored incarnation',
     faults: 'coordinator_crash_sending,clocks_behind,message_loss,slow_node',
-    seedsMax: 200,
+    seedsMax: 400,
     file: 'src/compose/assemble-coordinator.ts',
     edits: [
       [
@@ -123,23 +123,23 @@ export const DELIBERATE_BUGS: readonly DeliberateBug[] = [
   {
     name: 'a take-over with a new dot',
     seedsMax: 300,
-    file: 'src/services/keyed-writes.ts',
+    file: 'src/services/keyed-claim.ts',
     edits: [
-      [
-        "if (taken !== undefined) return { kind: 'lease', dot: taken, first: false };",
-        "if (taken !== undefined) return { kind: 'lease', dot, first: false };",
-      ],
+      ['await this.#takeOver(known.dot)', 'await this.#takeOver(dot)'],
+      ['const { dot, maybeAnswered } = taken;', 'const { maybeAnswered } = taken;\n      const dot = known;'],
     ],
   },
   {
-    name: 'a reservation after the write',
+    name: 'a reservation that is not waited for',
     seedsMax: 20,
-    file: 'src/services/keyed-writes.ts',
+    file: 'src/services/keyed-claim.ts',
     edits: [
-      ['    return this.#claim(attempt, dot);', "    return { kind: 'lease', dot, first: true };"],
       [
-        '      const answer = { ...acknowledged, level };',
-        '      await this.#claim(attempt, lease.dot);\n      const answer = { ...acknowledged, level };',
+        '    return this.#claim(dot);',
+        `    this.#claim(dot).catch(() => {});
+    const { scope, fingerprint, owner } = this.#attempt;
+    const row = { scope, fingerprint, dot, owner };
+    return { kind: 'lease', lease: { row, first: true, maybeAnswered: false, term: this.#term() } };`,
       ],
     ],
   },
@@ -147,8 +147,6 @@ export const DELIBERATE_BUGS: readonly DeliberateBug[] = [
     name: 'a failed attempt that drops its row',
     seedsMax: 100,
     file: 'src/services/keyed-writes.ts',
-    edits: [
-      ['const nothingSent = lease.first && !mayBeSent;', 'const nothingSent = lease.first || !mayBeSent || mayBeSent;'],
-    ],
+    edits: [['const nothingSent = first && !mayBeSent;', 'const nothingSent = first || !mayBeSent || mayBeSent;']],
   },
 ];

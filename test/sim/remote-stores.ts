@@ -3,9 +3,9 @@ import type { CoordinatorStore } from '../../src/ports/coordinator-store.js';
 import type { IdempotencyStore } from '../../src/ports/idempotency-store.js';
 import type { MigrationStore } from '../../src/ports/migration-store.js';
 import type { TopologyFeed, TopologyStore } from '../../src/ports/topology-store.js';
+import { MemoryIdempotencyStore } from '../support/memory-idempotency-store.js';
 import type { MemoryMetadata } from '../support/memory-metadata.js';
 import {
-  MemoryIdempotencyStore,
   MemoryTopologyStore,
   memoryCoordinatorStore,
   memoryMigrationStore,
@@ -94,16 +94,16 @@ function remoteIdempotency(
 ): IdempotencyStore {
   return {
     // An insert whose outcome was lost is read back, as the port promises: the same reservation again tells.
-    reserve: (reservation) =>
-      call(() => store.reserve(reservation)).catch((error: unknown) => {
+    reserve: (reservation, withinMs) =>
+      call(() => store.reserve(reservation, withinMs)).catch((error: unknown) => {
         if (!(error instanceof MetadataUnavailableError)) throw error;
-        return call(() => store.reserve(reservation));
+        return call(() => store.reserve(reservation, withinMs));
       }),
-    find: (scope) => call(() => store.find(scope)),
+    find: (scope, withinMs) => call(() => store.find(scope, withinMs)),
     takeOver: (scope, fingerprint, owner, leaseMs) => call(() => store.takeOver(scope, fingerprint, owner, leaseMs)),
-    storeAnswer: (scope, dot, answer) => call(() => store.storeAnswer(scope, dot, answer)),
-    release: (scope, owner) => call(() => store.release(scope, owner)),
-    forget: (scope, owner) => call(() => store.forget(scope, owner)),
+    storeAnswer: (row, answer) => call(() => store.storeAnswer(row, answer)),
+    release: (row, maybeAnswered) => call(() => store.release(row, maybeAnswered)),
+    forget: (row) => call(() => store.forget(row)),
     removeExpired: (limit) => call(() => store.removeExpired(limit)),
   };
 }

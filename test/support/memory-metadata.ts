@@ -9,7 +9,8 @@ export interface IdempotencyRow {
   fingerprint: Uint8Array;
   dot: Dot;
   owner: string;
-  leaseUntilMs: number;
+  /** Undefined: given up by an owner that had failed. */
+  leaseUntilMs: number | undefined;
   answer: WriteAnswer | undefined;
   expiresAtMs: number;
 }

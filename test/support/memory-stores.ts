@@ -1,18 +1,9 @@
-import { type Dot, sameDot } from '../../src/domain/clock.js';
-import {
-  IDEMPOTENCY_WINDOW_MS,
-  type IdempotencyRecord,
-  type IdempotencyScope,
-  sameFingerprint,
-  type WriteAnswer,
-} from '../../src/domain/idempotency.js';
 import type { Migration } from '../../src/domain/migration.js';
 import type { LockedTopology, TopologyChange, TopologyDecision } from '../../src/domain/topology-change.js';
 import type { CoordinatorStore } from '../../src/ports/coordinator-store.js';
-import type { IdempotencyStore, Reservation, ReserveResult } from '../../src/ports/idempotency-store.js';
 import type { MigrationStore } from '../../src/ports/migration-store.js';
 import type { ChangeSubject, TopologyFeed, TopologyStore } from '../../src/ports/topology-store.js';
-import { type IdempotencyRow, type MemoryMetadata, scopeName } from './memory-metadata.js';
+import type { MemoryMetadata } from './memory-metadata.js';
 
 export function memoryCoordinatorStore(metadata: MemoryMetadata): CoordinatorStore {
   return {
@@ -121,82 +112,5 @@ export class MemoryTopologyStore implements TopologyStore {
         break;
     }
     this.#metadata.raiseEpoch();
-  }
-}
-
-export class MemoryIdempotencyStore implements IdempotencyStore {
-  readonly #metadata: MemoryMetadata;
-
-  constructor(metadata: MemoryMetadata) {
-    this.#metadata = metadata;
-  }
-
-  async reserve({ scope, fingerprint, dot, owner, leaseMs }: Reservation): Promise<ReserveResult> {
-    const known = this.#row(scope);
-    if (known !== undefined && known.owner !== owner) return { kind: 'existing', record: this.#record(known) };
-    const nowMs = this.#metadata.wallMs();
-    if (known === undefined) {
-      this.#metadata.idempotency.set(scopeName(scope), {
-        fingerprint,
-        dot,
-        owner,
-        leaseUntilMs: nowMs + leaseMs,
-        answer: undefined,
-        expiresAtMs: nowMs + IDEMPOTENCY_WINDOW_MS,
-      });
-    }
-    return { kind: 'reserved' };
-  }
-
-  async find(scope: IdempotencyScope): Promise<IdempotencyRecord | undefined> {
-    const row = this.#row(scope);
-    return row === undefined ? undefined : this.#record(row);
-  }
-
-  async takeOver(
-    scope: IdempotencyScope,
-    fingerprint: Uint8Array,
-    owner: string,
-    leaseMs: number,
-  ): Promise<Dot | undefined> {
-    const row = this.#row(scope);
-    const nowMs = this.#metadata.wallMs();
-    if (row === undefined || row.answer !== undefined || row.leaseUntilMs > nowMs) return undefined;
-    if (!sameFingerprint(row.fingerprint, fingerprint)) return undefined;
-    row.owner = owner;
-    row.leaseUntilMs = nowMs + leaseMs;
-    return row.dot;
-  }
-
-  async storeAnswer(scope: IdempotencyScope, dot: Dot, answer: WriteAnswer): Promise<void> {
-    const row = this.#metadata.idempotency.get(scopeName(scope));
-    if (row !== undefined && row.answer === undefined && sameDot(row.dot, dot)) row.answer = answer;
-  }
-
-  async release(scope: IdempotencyScope, owner: string): Promise<void> {
-    const row = this.#row(scope);
-    if (row?.owner === owner) row.leaseUntilMs = 0;
-  }
-
-  async forget(scope: IdempotencyScope, owner: string): Promise<void> {
-    const row = this.#row(scope);
-    if (row?.owner === owner && row.answer === undefined) this.#metadata.idempotency.delete(scopeName(scope));
-  }
-
-  async removeExpired(limit: number): Promise<number> {
-    const nowMs = this.#metadata.wallMs();
-    const expired = [...this.#metadata.idempotency].filter(([, row]) => row.expiresAtMs <= nowMs).slice(0, limit);
-    for (const [name] of expired) this.#metadata.idempotency.delete(name);
-    return expired.length;
-  }
-
-  #row(scope: IdempotencyScope): IdempotencyRow | undefined {
-    const row = this.#metadata.idempotency.get(scopeName(scope));
-    return row === undefined || row.expiresAtMs <= this.#metadata.wallMs() ? undefined : row;
-  }
-
-  #record({ fingerprint, dot, answer, leaseUntilMs }: IdempotencyRow): IdempotencyRecord {
-    if (answer !== undefined) return { fingerprint, dot, state: { kind: 'answered', answer } };
-    return { fingerprint, dot, state: { kind: leaseUntilMs > this.#metadata.wallMs() ? 'running' : 'free' } };
   }
 }

@@ -1,5 +1,6 @@
 import type { PostgresJsDatabase } from 'drizzle-orm/postgres-js';
 import postgres, { type Sql } from 'postgres';
+import { despiteConflicts } from './conflicts.js';
 import { ConnectionPool } from './connection-pool.js';
 import { drizzleOver, openForDrizzle } from './drizzle-over-pool.js';
 import { StatementTimeoutError, translatePostgresError } from './postgres-errors.js';
@@ -43,7 +44,7 @@ export class Database {
 
   /** @throws MetadataUnavailableError, or the driver's error for a fault of ours */
   query<Row>(statement: (sql: Sql) => PromiseLike<Row>): Promise<Row> {
-    return this.run(() => this.#plainPool.run(statement));
+    return this.run(() => despiteConflicts(() => this.#plainPool.run(statement)));
   }
 
   /**

@@ -1,91 +1,109 @@
-import type { Row, Sql } from 'postgres';
+import type { Row } from 'postgres';
 import type { Dot } from '../../domain/clock.js';
 import { MetadataUnavailableError } from '../../domain/errors.js';
-import {
-  IDEMPOTENCY_WINDOW_MS,
-  type IdempotencyRecord,
-  type IdempotencyScope,
-  type WriteAnswer,
-} from '../../domain/idempotency.js';
-import type { IdempotencyStore, Reservation, ReserveResult } from '../../ports/idempotency-store.js';
+import type { IdempotencyRecord, IdempotencyScope, WriteAnswer } from '../../domain/idempotency.js';
+import type {
+  IdempotencyStore,
+  KeyedRow,
+  Reservation,
+  ReserveResult,
+  TakenOver,
+} from '../../ports/idempotency-store.js';
 import type { Database } from './database.js';
+import {
+  answerItem,
+  changeRows,
+  type RowChange,
+  type RowItem,
+  releaseItem,
+  reservationItem,
+  rowItem,
+  scopeItem,
+  scopeName,
+} from './idempotency-rows.js';
 import { StatementGroup } from './statement-group.js';
-import { decodeWriteAnswer, encodeWriteAnswer } from './write-answer-format.js';
+import { decodeWriteAnswer } from './write-answer-format.js';
 
-interface AnswerToStore {
-  readonly scope: IdempotencyScope;
-  readonly dot: Dot;
-  readonly answer: WriteAnswer;
-}
+/** What no client waits for may wait as long as a statement may take. */
+const BACKGROUND_WITHIN_MS = 5000;
 
-/** Clients' idempotency keys in PostgreSQL: reservations and answers of many requests go as one statement. */
+type RowGroup = StatementGroup<RowItem, { readonly changed: boolean }>;
+
+/** Clients' idempotency keys in PostgreSQL: what many requests ask of them goes as one statement of each kind. */
 export class PostgresIdempotencyStore implements IdempotencyStore {
   readonly #database: Database;
-  readonly #reservations: StatementGroup<Reservation, { readonly inserted: boolean }>;
-  readonly #answers: StatementGroup<AnswerToStore, { readonly stored: true }>;
+  readonly #reservations: RowGroup;
+  readonly #answers: RowGroup;
+  readonly #releases: RowGroup;
+  readonly #deletions: RowGroup;
+  readonly #searches: StatementGroup<IdempotencyScope, { readonly row: Row | undefined }>;
 
   constructor(database: Database) {
     this.#database = database;
-    this.#reservations = new StatementGroup(
-      ({ scope }) => nameOf(scope),
-      (items) => this.#insert(items),
-    );
-    this.#answers = new StatementGroup(
-      ({ scope }) => nameOf(scope),
-      (items) => this.#update(items),
-    );
+    this.#reservations = this.#group('reserve', 2);
+    this.#answers = this.#group('answer', 2);
+    this.#releases = this.#group('release', 1);
+    this.#deletions = this.#group('forget', 1);
+    this.#searches = new StatementGroup({
+      nameOf: scopeName,
+      run: (scopes) => this.#select(scopes),
+      concurrentMax: 2,
+    });
   }
 
-  async reserve(reservation: Reservation): Promise<ReserveResult> {
+  async reserve(reservation: Reservation, withinMs: number): Promise<ReserveResult> {
+    const untilMs = performance.now() + withinMs;
     try {
-      return await this.#reserve(reservation);
+      return await this.#reserve(reservation, untilMs);
     } catch (error) {
-      if (!(error instanceof MetadataUnavailableError)) throw error;
+      const lost = error instanceof MetadataUnavailableError && error.sent;
+      if (!lost || performance.now() >= untilMs) throw error;
       // The insert may have been committed and its answer lost. Trying again reads it back: an own row counts as reserved.
-      return await this.#reserve(reservation);
+      return await this.#reserve(reservation, untilMs);
     }
   }
 
-  async find(scope: IdempotencyScope): Promise<IdempotencyRecord | undefined> {
-    const row = await this.#select(scope);
+  async find(scope: IdempotencyScope, withinMs: number): Promise<IdempotencyRecord | undefined> {
+    const { row } = await this.#searches.add(scope, withinMs);
     return row === undefined ? undefined : recordOf(row);
   }
 
   async takeOver(
-    scope: IdempotencyScope,
+    { tenantNumber, key, idempotencyKey }: IdempotencyScope,
     fingerprint: Uint8Array,
     owner: string,
     leaseMs: number,
-  ): Promise<Dot | undefined> {
+  ): Promise<TakenOver | undefined> {
     const [row] = await this.#database.query(
       (sql) => sql`
-        update quorate.idempotency_records
+        with free as materialized (
+          select tenant_number, key, idempotency_key, lease_until is not null as maybe_answered
+          from quorate.idempotency_records
+          where tenant_number = ${tenantNumber} and key = ${Buffer.from(key)}
+            and idempotency_key = ${Buffer.from(idempotencyKey)} and fingerprint = ${Buffer.from(fingerprint)}
+            and answer is null and (lease_until is null or lease_until <= now()) and expires_at > now()
+          for update)
+        update quorate.idempotency_records as known
         set owner = ${owner}, lease_until = now() + ${leaseMs}::float8 * interval '1 millisecond'
-        where ${matches(sql, scope)} and fingerprint = ${Buffer.from(fingerprint)} and answer is null
-          and (lease_until is null or lease_until <= now()) and expires_at > now()
-        returning dot_actor, dot_timestamp`,
+        from free
+        where known.tenant_number = free.tenant_number and known.key = free.key
+          and known.idempotency_key = free.idempotency_key
+        returning known.dot_actor, known.dot_timestamp, free.maybe_answered`,
     );
-    return row === undefined ? undefined : dotOf(row);
+    return row === undefined ? undefined : { dot: dotOf(row), maybeAnswered: row.maybe_answered === true };
   }
 
-  async storeAnswer(scope: IdempotencyScope, dot: Dot, answer: WriteAnswer): Promise<void> {
-    await this.#answers.add({ scope, dot, answer });
+  async storeAnswer(row: KeyedRow, answer: WriteAnswer): Promise<void> {
+    await this.#answers.add(answerItem(row, answer), BACKGROUND_WITHIN_MS);
   }
 
-  async release(scope: IdempotencyScope, owner: string): Promise<void> {
-    await this.#database.query(
-      (sql) => sql`
-        update quorate.idempotency_records set lease_until = null
-        where ${matches(sql, scope)} and owner = ${owner} and answer is null`,
-    );
+  async release(row: KeyedRow, maybeAnswered: boolean): Promise<void> {
+    await this.#releases.add(releaseItem(row, maybeAnswered), BACKGROUND_WITHIN_MS);
   }
 
-  async forget(scope: IdempotencyScope, owner: string): Promise<void> {
-    await this.#database.query(
-      (sql) => sql`
-        delete from quorate.idempotency_records
-        where ${matches(sql, scope)} and owner = ${owner} and answer is null`,
-    );
+  /** The row's 24 h are over at once; whoever removes expired rows removes it. */
+  async forget(row: KeyedRow): Promise<void> {
+    await this.#deletions.add(rowItem(row), BACKGROUND_WITHIN_MS);
   }
 
   async removeExpired(limit: number): Promise<number> {
@@ -93,16 +111,17 @@ export class PostgresIdempotencyStore implements IdempotencyStore {
       (sql) => sql`
         delete from quorate.idempotency_records where (tenant_number, key, idempotency_key) in (
           select tenant_number, key, idempotency_key from quorate.idempotency_records
-          where expires_at <= now() order by expires_at limit ${limit})`,
+          where expires_at <= now() order by expires_at limit ${limit} for update skip locked)`,
     );
     return count;
   }
 
-  async #reserve(reservation: Reservation): Promise<ReserveResult> {
+  async #reserve(reservation: Reservation, untilMs: number): Promise<ReserveResult> {
+    const item = reservationItem(reservation);
     for (;;) {
-      const { inserted } = await this.#reservations.add(reservation);
-      if (inserted) return { kind: 'reserved' };
-      const row = await this.#select(reservation.scope);
+      const { changed } = await this.#reservations.add(item, untilMs - performance.now());
+      if (changed) return { kind: 'reserved' };
+      const { row } = await this.#searches.add(reservation.scope, untilMs - performance.now());
       if (row === undefined) continue;
       // The same attempt's earlier insert, whose answer was lost.
       if (row.owner === reservation.owner) return { kind: 'reserved' };
@@ -110,70 +129,39 @@ export class PostgresIdempotencyStore implements IdempotencyStore {
     }
   }
 
-  /** Items travel as JSON with bytes in hex, which every server and pooler takes. */
-  async #insert(items: readonly Reservation[]): Promise<readonly { readonly inserted: boolean }[]> {
+  #group(change: RowChange, concurrentMax: number): RowGroup {
+    return new StatementGroup({
+      nameOf: nameOfItem,
+      run: async (items: readonly RowItem[]) => {
+        const rows = await this.#database.query((sql) => changeRows(sql, change, items));
+        const owners = new Set(rows.map((row) => row.owner));
+        return items.map(({ owner }) => ({ changed: owners.has(owner) }));
+      },
+      concurrentMax,
+    });
+  }
+
+  /** A look-up by the primary key for each scope, whatever the planner thinks of the table. */
+  async #select(scopes: readonly IdempotencyScope[]): Promise<readonly { readonly row: Row | undefined }[]> {
+    const items = scopes.map((scope, position) => ({ ...scopeItem(scope), position }));
     const rows = await this.#database.query(
       (sql) => sql`
-        insert into quorate.idempotency_records as known (tenant_number, key, idempotency_key, fingerprint,
-          dot_actor, dot_timestamp, owner, lease_until, expires_at)
-        select tenant_number, decode(key, 'hex'), decode(idempotency_key, 'hex'), decode(fingerprint, 'hex'), dot_actor,
-          dot_timestamp, owner, now() + lease_ms * interval '1 millisecond',
-          now() + ${IDEMPOTENCY_WINDOW_MS}::float8 * interval '1 millisecond'
-        from json_to_recordset(${JSON.stringify(items.map(insertItem))}::text::json) as item (tenant_number int, key text,
-          idempotency_key text, fingerprint text, dot_actor text, dot_timestamp int8, owner text, lease_ms float8)
-        on conflict (tenant_number, key, idempotency_key) do update
-          set fingerprint = excluded.fingerprint, dot_actor = excluded.dot_actor,
-            dot_timestamp = excluded.dot_timestamp, owner = excluded.owner, lease_until = excluded.lease_until,
-            answer = null, expires_at = excluded.expires_at
-          where known.expires_at <= now()
-        returning owner`,
+        select position, known.* from json_to_recordset(${JSON.stringify(items)}::text::json)
+          as item (tenant_number int, key text, idempotency_key text, position int)
+        cross join lateral (
+          select fingerprint, dot_actor, dot_timestamp, owner, answer, coalesce(lease_until > now(), false) as running
+          from quorate.idempotency_records as row
+          where row.tenant_number = item.tenant_number and row.key = decode(item.key, 'hex')
+            and row.idempotency_key = decode(item.idempotency_key, 'hex') and expires_at > now()
+          limit 1) as known`,
     );
-    const owners = new Set(rows.map((row) => row.owner));
-    return items.map(({ owner }) => ({ inserted: owners.has(owner) }));
-  }
-
-  async #update(items: readonly AnswerToStore[]): Promise<readonly { readonly stored: true }[]> {
-    await this.#database.query(
-      (sql) => sql`
-        update quorate.idempotency_records as known set answer = decode(item.answer, 'hex'), lease_until = null
-        from json_to_recordset(${JSON.stringify(items.map(updateItem))}::text::json) as item (tenant_number int, key text,
-          idempotency_key text, dot_actor text, dot_timestamp int8, answer text)
-        where known.tenant_number = item.tenant_number and known.key = decode(item.key, 'hex')
-          and known.idempotency_key = decode(item.idempotency_key, 'hex') and known.dot_actor = item.dot_actor
-          and known.dot_timestamp = item.dot_timestamp and known.answer is null`,
-    );
-    return items.map(() => ({ stored: true }));
-  }
-
-  async #select(scope: IdempotencyScope): Promise<Row | undefined> {
-    const [row] = await this.#database.query(
-      (sql) => sql`
-        select fingerprint, dot_actor, dot_timestamp, owner, answer, coalesce(lease_until > now(), false) as running
-        from quorate.idempotency_records where ${matches(sql, scope)} and expires_at > now()`,
-    );
-    return row;
+    const found = new Map(rows.map((row) => [Number(row.position), row]));
+    return scopes.map((_, position) => ({ row: found.get(position) }));
   }
 }
 
-function matches(sql: Sql, { tenantNumber, key, idempotencyKey }: IdempotencyScope) {
-  return sql`tenant_number = ${tenantNumber} and key = ${Buffer.from(key)}
-    and idempotency_key = ${Buffer.from(idempotencyKey)}`;
-}
-
-function insertItem({ scope, fingerprint, dot, owner, leaseMs }: Reservation) {
-  return { ...scopeItem(scope), ...dotItem(dot), fingerprint: hex(fingerprint), owner, lease_ms: leaseMs };
-}
-
-function updateItem({ scope, dot, answer }: AnswerToStore) {
-  return { ...scopeItem(scope), ...dotItem(dot), answer: hex(encodeWriteAnswer(answer)) };
-}
-
-function scopeItem({ tenantNumber, key, idempotencyKey }: IdempotencyScope) {
-  return { tenant_number: tenantNumber, key: hex(key), idempotency_key: hex(idempotencyKey) };
-}
-
-function dotItem({ actor, timestamp }: Dot) {
-  return { dot_actor: actor, dot_timestamp: timestamp };
+function nameOfItem({ tenant_number, key, idempotency_key }: RowItem): string {
+  return `${tenant_number}/${key}/${idempotency_key}`;
 }
 
 function recordOf(row: Row): IdempotencyRecord {
@@ -193,12 +181,4 @@ function dotOf(row: Row): Dot {
 function bytesOf(value: unknown): Uint8Array {
   if (value instanceof Uint8Array) return value;
   throw new Error('PostgreSQL answered something else where bytes belong.');
-}
-
-function nameOf({ tenantNumber, key, idempotencyKey }: IdempotencyScope): string {
-  return `${tenantNumber.toString(16).padStart(8, '0')}/${hex(key)}/${hex(idempotencyKey)}`;
-}
-
-function hex(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('hex');
 }
