@@ -5,6 +5,7 @@ import { Database, type DatabaseSettings } from '../adapters/postgres/database.j
 import { PostgresIdempotencyStore } from '../adapters/postgres/idempotency-store.js';
 import { checkSchema, migrateSchema } from '../adapters/postgres/migrate.js';
 import { PostgresMigrationStore } from '../adapters/postgres/migration-store.js';
+import { withSynchronousCommit } from '../adapters/postgres/synchronous-commit.js';
 import { listenFeed, silentFeed } from '../adapters/postgres/topology-feed.js';
 import { PostgresTopologyStore } from '../adapters/postgres/topology-store.js';
 import { connectTransport } from '../adapters/replica/connect-transport.js';
@@ -38,12 +39,14 @@ export interface RunningCoordinator {
 
 /**
  * Brings the schema up to date, registers this start, reads the topology, connects to the storage nodes and listens.
- * @throws CertificateError, MetadataUnavailableError, SchemaTooNewError, SchemaMissingError, AddressUnavailableError
+ * @throws CertificateError, MetadataUnavailableError, LossyCommitsError, SchemaTooNewError, SchemaMissingError,
+ *   AddressUnavailableError
  */
 export async function startCoordinator(config: CoordinatorConfig, around: Surroundings): Promise<RunningCoordinator> {
   const { clock, random, log } = around;
-  const settings: DatabaseSettings = { ...config.database, applicationName: `quorate ${config.coordinatorId}` };
+  const asked: DatabaseSettings = { ...config.database, applicationName: `quorate ${config.coordinatorId}` };
   const certificate = config.tls && readCertificate(config.tls);
+  const settings = await withSynchronousCommit(asked);
   await (config.migrates ? migrateSchema(settings) : checkSchema(settings));
   const database = new Database(settings);
   try {

@@ -15,6 +15,8 @@ export interface DatabaseSettings {
   readonly statementTimeoutMs: number;
   /** Shown in pg_stat_activity. */
   readonly applicationName: string;
+  /** Connections ask for synchronous commits, whatever role and database say: see `synchronous-commit.ts`. */
+  readonly synchronousCommit?: boolean;
 }
 
 export const DATABASE_DEFAULTS = { prepare: true, poolMax: 4, statementTimeoutMs: 5000 } as const;
@@ -83,7 +85,10 @@ export function openClient(settings: DatabaseSettings, onClose?: () => void): Sq
     fetch_types: false,
     backoff: (attempt) => Math.min(RECONNECT_MAX_S, 0.05 * 2 ** attempt),
     onnotice: () => {},
-    connection: { application_name: settings.applicationName },
+    connection: {
+      application_name: settings.applicationName,
+      ...(settings.synchronousCommit === true ? { synchronous_commit: 'on' } : {}),
+    },
     ...(onClose === undefined ? {} : { onclose: onClose }),
   });
 }

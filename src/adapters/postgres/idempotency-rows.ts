@@ -41,14 +41,28 @@ export function changeRows(sql: Sql, change: RowChange, items: readonly RowItem[
     returning owner`;
 }
 
+/** A look-up by the primary key for each scope, whatever the planner thinks of the table; `position` is the scope's. */
+export function findRows(sql: Sql, scopes: readonly IdempotencyScope[]) {
+  const items = scopes.map((scope, position) => ({ ...scopeItem(scope), position }));
+  return sql`
+    select position, known.* from json_to_recordset(${JSON.stringify(items)}::text::json)
+      as item (tenant_number int, key text, idempotency_key text, position int)
+    cross join lateral (
+      select fingerprint, dot_actor, dot_timestamp, owner, answer, coalesce(lease_until > now(), false) as running
+      from quorate.idempotency_records as row
+      where row.tenant_number = item.tenant_number and row.key = decode(item.key, 'hex')
+        and row.idempotency_key = decode(item.idempotency_key, 'hex') and expires_at > now()
+      limit 1) as known`;
+}
+
 /**
  * What is sent rests on its reservation: losing that with a crash would let the write happen twice. So the reservation's
  * commit waits for the disk, and for the synchronous standby where there is one, whatever the role or the database says.
  */
 function durability(sql: Sql, change: RowChange) {
   if (change !== 'reserve') return sql`select 1`;
-  return sql`select set_config('synchronous_commit',
-    case current_setting('synchronous_commit') when 'remote_apply' then 'remote_apply' else 'on' end, true)`;
+  return sql`select case when current_setting('synchronous_commit', true) in ('off', 'local')
+    then set_config('synchronous_commit', 'on', true) end`;
 }
 
 function effect(sql: Sql, change: RowChange) {
@@ -93,7 +107,7 @@ export function rowItem({ scope, fingerprint, dot, owner }: KeyedRow): RowItem {
   };
 }
 
-export function scopeItem({ tenantNumber, key, idempotencyKey }: IdempotencyScope) {
+function scopeItem({ tenantNumber, key, idempotencyKey }: IdempotencyScope) {
   return { tenant_number: tenantNumber, key: hex(key), idempotency_key: hex(idempotencyKey) };
 }
 

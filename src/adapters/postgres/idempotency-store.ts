@@ -13,12 +13,12 @@ import type { Database } from './database.js';
 import {
   answerItem,
   changeRows,
+  findRows,
   type RowChange,
   type RowItem,
   releaseItem,
   reservationItem,
   rowItem,
-  scopeItem,
   scopeName,
 } from './idempotency-rows.js';
 import { StatementGroup } from './statement-group.js';
@@ -141,20 +141,8 @@ export class PostgresIdempotencyStore implements IdempotencyStore {
     });
   }
 
-  /** A look-up by the primary key for each scope, whatever the planner thinks of the table. */
   async #select(scopes: readonly IdempotencyScope[]): Promise<readonly { readonly row: Row | undefined }[]> {
-    const items = scopes.map((scope, position) => ({ ...scopeItem(scope), position }));
-    const rows = await this.#database.query(
-      (sql) => sql`
-        select position, known.* from json_to_recordset(${JSON.stringify(items)}::text::json)
-          as item (tenant_number int, key text, idempotency_key text, position int)
-        cross join lateral (
-          select fingerprint, dot_actor, dot_timestamp, owner, answer, coalesce(lease_until > now(), false) as running
-          from quorate.idempotency_records as row
-          where row.tenant_number = item.tenant_number and row.key = decode(item.key, 'hex')
-            and row.idempotency_key = decode(item.idempotency_key, 'hex') and expires_at > now()
-          limit 1) as known`,
-    );
+    const rows = await this.#database.query((sql) => findRows(sql, scopes));
     const found = new Map(rows.map((row) => [Number(row.position), row]));
     return scopes.map((_, position) => ({ row: found.get(position) }));
   }

@@ -64,6 +64,7 @@ export class StatementGroup<Item, Result> {
     const group = this.#take();
     if (group.length === 0) return;
     this.#underWay++;
+    this.#schedule();
     try {
       const results = await this.#options.run(group.map(({ item }) => item));
       group.forEach(({ resolve, reject }, i) => {
