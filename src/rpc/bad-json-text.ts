@@ -14,9 +14,31 @@ const REPLACEMENT = '\ufffd';
  */
 export function checkJsonText(body: Uint8Array, headers: Headers, bytesMax: number): void {
   for (const message of messagesOf(body, headers, bytesMax)) {
-    if (isUtf8(message)) continue;
-    throw new ConnectError(`${badField(message) ?? 'the body'} must be valid UTF-8`, Code.InvalidArgument);
+    if (!isUtf8(message)) {
+      throw new ConnectError(`${badField(message) ?? 'the body'} must be valid UTF-8`, Code.InvalidArgument);
+    }
+    checkBase64(message);
   }
+}
+
+/**
+ * Base64 with padding inside or in excess would be decoded up to there, and stored so.
+ * @throws ConnectError invalid_argument
+ */
+function checkBase64(message: Uint8Array): void {
+  const text = Buffer.from(message.buffer, message.byteOffset, message.length).toString();
+  // Within a string a quotation mark stands behind a backslash, so this is the name of a field.
+  const value = /"value"\s*:\s*"((?:[^"\\]|\\.)*)"/.exec(text)?.[1];
+  if (value === undefined || isBase64(value.includes('\\') ? String(JSON.parse(`"${value}"`)) : value)) return;
+  throw new ConnectError('value must be base64', Code.InvalidArgument);
+}
+
+/** RFC 4648, in either alphabet, with its padding or without any. */
+function isBase64(text: string): boolean {
+  const padding = /={0,2}$/.exec(text)?.[0].length ?? 0;
+  const length = text.length - padding;
+  if (length % 4 === 1 || (padding > 0 && text.length % 4 !== 0)) return false;
+  return !/[^A-Za-z0-9+/_-]/.test(padding === 0 ? text : text.slice(0, length));
 }
 
 function* messagesOf(body: Uint8Array, headers: Headers, bytesMax: number): Generator<Uint8Array> {

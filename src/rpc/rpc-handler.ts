@@ -11,6 +11,7 @@ import { coordinatorRoutes } from './coordinator-routes.js';
 import { ERROR_CODE_HEADER, ERRORS_HEADER } from './error-headers.js';
 import type { ServedService } from './file-index.js';
 import { type GrpcUnary, grpcUnary } from './grpc-unary.js';
+import { withGrpcWebText } from './grpc-web-text.js';
 import { gzipFast } from './gzip-fast.js';
 import { type HealthParts, healthRoutes } from './health-routes.js';
 import { withProtocolErrors } from './protocol-errors.js';
@@ -48,7 +49,7 @@ export function rpcHandlers(options: RpcOptions): RpcHandlers {
   const messageBytesMax = Math.ceil(options.valueBytesMax * BASE64_GROWTH) + MESSAGE_OVERHEAD_BYTES;
   return {
     services,
-    bodyBytesMax: messageBytesMax + ENVELOPE_BYTES,
+    bodyBytesMax: Math.ceil((messageBytesMax + ENVELOPE_BYTES) * BASE64_GROWTH),
     byPath: new Map([...coordinatorHandlers(calls, options, messageBytesMax), ...standardHandlers(options, services)]),
     unaryByPath: new Map([
       ...unaryHandlers(calls.readKeyValue, options, messageBytesMax),
@@ -77,7 +78,7 @@ function* coordinatorHandlers(
   });
   router.service(CoordinatorService, coordinatorRoutes(calls, options));
   for (const bare of router.handlers) {
-    const handler = withProtocolErrors(bare, { ...options, messageBytesMax });
+    const handler = withGrpcWebText(withProtocolErrors(bare, { ...options, messageBytesMax }));
     for (const { serviceName, errors } of [OWN_NAME, ...options.aliases]) {
       yield [`/${serviceName}/${handler.method.name}`, errors === undefined ? handler : withErrorMode(handler, errors)];
     }

@@ -13,7 +13,7 @@ const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/;
 /**
  * While the listen address is on loopback, nobody proves who they are: so pages on this machine may call, and requests
  * by another host name may not, as a page elsewhere can have its own name resolve to 127.0.0.1 (DNS rebinding). On other
- * addresses only the configured origins count, and every host name does.
+ * addresses only the configured origins count, and every host name does until some are configured.
  */
 export class Admission {
   readonly #origins: ReadonlySet<string>;
@@ -24,7 +24,8 @@ export class Admission {
     const own = listenHost.includes(':') ? `[${listenHost}]` : listenHost.toLowerCase();
     this.#onLoopback = LOOPBACK.test(own);
     this.#origins = new Set(origins);
-    this.#hosts = this.#onLoopback && !hosts.includes('*') ? new Set([...LOOPBACK_NAMES, own, ...hosts]) : undefined;
+    const isChecked = (this.#onLoopback || hosts.length > 0) && !hosts.includes('*');
+    this.#hosts = isChecked ? new Set([...LOOPBACK_NAMES, own, ...hosts]) : undefined;
   }
 
   /** @param authority a Host header or an :authority; undefined where a request of HTTP/1.0 has none */
@@ -34,7 +35,9 @@ export class Admission {
 
   /** @param ownOrigin the origin that the request itself was sent to */
   allowsOrigin(origin: string, ownOrigin: string): boolean {
-    if (origin === ownOrigin || this.#origins.has(origin) || this.#origins.has('*')) return true;
+    if (this.#origins.has(origin) || this.#origins.has('*')) return true;
+    // Where every host name is let in, a page whose own name was made to resolve to here would be of this very origin.
+    if (origin === ownOrigin && this.#hosts !== undefined) return true;
     return this.#onLoopback && URL.canParse(origin) && LOOPBACK_NAMES.includes(new URL(origin).hostname);
   }
 }

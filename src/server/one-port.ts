@@ -20,8 +20,17 @@ const SESSION_WINDOW_BYTES = 8 * 1024 * 1024;
 /** A client whose machine is gone is noticed some time after this. */
 const KEEP_ALIVE_MS = 30_000;
 
-/** TLS below 1.2 is broken (RFC 8996). */
-const TLS_OPTIONS = { ALPNProtocols: ['h2', 'http/1.1'], minVersion: 'TLSv1.2' } as const;
+/** TLS below 1.2 is broken (RFC 8996); with 1.2, forward secrecy and authenticated encryption alone (RFC 9325, section 4.2). */
+const TLS_OPTIONS = {
+  ALPNProtocols: ['h2', 'http/1.1'],
+  minVersion: 'TLSv1.2',
+  honorCipherOrder: true,
+  ciphers: [
+    ...['TLS_AES_128_GCM_SHA256', 'TLS_AES_256_GCM_SHA384', 'TLS_CHACHA20_POLY1305_SHA256'],
+    ...['ECDHE-ECDSA-AES128-GCM-SHA256', 'ECDHE-RSA-AES128-GCM-SHA256', 'ECDHE-ECDSA-AES256-GCM-SHA384'],
+    ...['ECDHE-RSA-AES256-GCM-SHA384', 'ECDHE-ECDSA-CHACHA20-POLY1305', 'ECDHE-RSA-CHACHA20-POLY1305'],
+  ].join(':'),
+} as const;
 
 /** One TCP port that answers HTTP/1.1, HTTP/2 with prior knowledge and, given a certificate, TLS: by a connection's first bytes. */
 export class OnePort {

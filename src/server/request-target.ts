@@ -18,6 +18,13 @@ export function originOf(request: NodeRequest): string {
   return `${scheme}://${authorityOf(request) ?? ''}`;
 }
 
+/** Two Host headers: one server reads the first of them, another one the last (RFC 9112, section 3.2). */
+function namesTwoHosts({ rawHeaders }: NodeRequest): boolean {
+  let hosts = 0;
+  for (let i = 0; i < rawHeaders.length; i += 2) if (rawHeaders[i]?.toLowerCase() === 'host') hosts++;
+  return hosts > 1;
+}
+
 const ABSOLUTE_FORM = /^https?:\/\//i;
 
 /**
@@ -26,6 +33,7 @@ const ABSOLUTE_FORM = /^https?:\/\//i;
  */
 export function takeTarget(request: NodeRequest): { readonly status: number; readonly text: string } | undefined {
   if (request.httpVersionMajor === 0) return { status: 505, text: 'HTTP/0.9 is not served here.\n' };
+  if (namesTwoHosts(request)) return { status: 400, text: 'A request has one Host header.\n' };
   const target = request.url ?? '';
   if (!ABSOLUTE_FORM.test(target)) return undefined;
   if (!URL.canParse(target)) return { status: 400, text: 'The request target is no URL.\n' };

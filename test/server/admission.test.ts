@@ -48,6 +48,22 @@ describe('host names', () => {
   );
 });
 
+describe('beyond loopback', () => {
+  it('host names are checked when some are configured', () => {
+    const checked = admission('0.0.0.0', [], ['store.example']);
+    expect(checked.allowsHost('store.example:7400')).toBe(true);
+    expect(checked.allowsHost('localhost')).toBe(true);
+    expect(checked.allowsHost('evil.example')).toBe(false);
+  });
+
+  it('the own origin is allowed only where host names are checked', () => {
+    const own = 'http://evil.example:7400';
+    expect(admission('0.0.0.0').allowsOrigin(own, own)).toBe(false);
+    expect(admission('0.0.0.0', [own]).allowsOrigin(own, own)).toBe(true);
+    expect(admission('0.0.0.0', [], ['evil.example']).allowsOrigin(own, own)).toBe(true);
+  });
+});
+
 describe('origins of web pages', () => {
   it.each([
     ['http://localhost:3000', true],
@@ -65,11 +81,11 @@ describe('origins of web pages', () => {
     expect(admission('127.0.0.1').allowsOrigin(origin, OWN)).toBe(allowed);
   });
 
-  it('count on other addresses only when they are configured, or are the own one', () => {
+  it('count on other addresses only when they are configured', () => {
     const rules = admission('0.0.0.0', ['https://app.example']);
     const own = 'http://store.example:7400';
     expect(rules.allowsOrigin('https://app.example', own)).toBe(true);
-    expect(rules.allowsOrigin(own, own)).toBe(true);
+    expect(rules.allowsOrigin(own, own)).toBe(false);
     for (const origin of ['http://app.example', 'https://app.example:8443', 'http://localhost:3000', 'null']) {
       expect(rules.allowsOrigin(origin, own)).toBe(false);
     }

@@ -36,13 +36,31 @@ describe('a request in JSON', () => {
   });
 
   it.each([
+    ['YWJjZA==', 'abcd'],
+    ['YWJjZA', 'abcd'],
+    ['-_-_', '\u00fb\u00ff\u00bf'],
+    ['\\u0059WJj', 'abc'],
+    ['', ''],
+  ])('takes base64 as %j', async (value, bytes) => {
+    const headers = { 'content-type': 'application/json' };
+    const body = `{"tenantId":"t","key":"a \\"value\\":\\"%%%","value":"${value}"}`;
+    expect((await http1Call(`${service}/WriteKeyValue`, { method: 'POST', headers, body })).status).toBe(200);
+    const [{ asked }] = served.services.calls as unknown as [{ asked: [WriteRequest] }];
+    expect(Buffer.from(asked[0].value).toString('latin1')).toBe(bytes);
+  });
+
+  it.each([
     ['an unknown field', '{"tenantId":"acme","consistancy":"all"}'],
     ['a field of another type', '{"tenantId":5}'],
     ['text that is no JSON', 'tenantId=acme'],
     ['no body', ''],
-  ])('is refused with %s, and never reaches the service', async (_what, body) => {
+    ['base64 with padding inside', '{"tenantId":"t","key":"k","value":"YQ==YQ=="}', 'WriteKeyValue'],
+    ['base64 with too much padding', '{"tenantId":"t","key":"k","value":"YWI==="}', 'WriteKeyValue'],
+    ['base64 with a character of its own', '{"tenantId":"t","key":"k","value":"YW%I"}', 'WriteKeyValue'],
+    ['base64 that ends too early', '{"tenantId":"t","key":"k","value" : "YWJjZ"}', 'WriteKeyValue'],
+  ])('is refused with %s, and never reaches the service', async (_what, body, rpc = 'ReadKeyValue') => {
     const headers = { 'content-type': 'application/json' };
-    const answer = await http1Call(`${service}/ReadKeyValue`, { method: 'POST', headers, body });
+    const answer = await http1Call(`${service}/${rpc}`, { method: 'POST', headers, body });
     expect(answer.status).toBe(400);
     expect(JSON.parse(answer.text).code).toBe('invalid_argument');
     expect(served.services.calls).toEqual([]);

@@ -93,6 +93,7 @@ describe('a request target', () => {
       200,
     ],
     ['of another host is refused', `POST http://evil.example${PATH} HTTP/1.1\r\nHost: localhost`, 403],
+    ['with two Host headers is refused', `POST ${PATH} HTTP/1.1\r\nHost: localhost\r\nhost: localhost`, 400],
     ['that looks absolute and is no URL is refused', `POST http://%00${PATH} HTTP/1.1\r\nHost: localhost`, 400],
   ])('%s', async (_what, start, status) => {
     await serve();

@@ -53,6 +53,19 @@ describe('a port with a certificate', () => {
     socket.destroy();
   });
 
+  it.each([
+    ['ECDHE-ECDSA-AES128-GCM-SHA256', true],
+    ['ECDHE-ECDSA-AES256-SHA384', false],
+    ['ECDHE-ECDSA-AES128-SHA', false],
+  ])('speaks TLS 1.2 with %s: %s', async (ciphers, spoken) => {
+    const shake = handshake(served.port, { ciphers, maxVersion: 'TLSv1.2' });
+    const outcome = await shake.then(
+      (socket) => socket.destroy() !== undefined,
+      () => false,
+    );
+    expect(outcome).toBe(spoken);
+  });
+
   it('takes a client without ALPN for one of HTTP/1.1', async () => {
     const socket = await handshake(served.port, {});
     socket.write('GET /healthz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n');
