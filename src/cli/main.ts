@@ -11,6 +11,7 @@ import { storageNodeCommand } from './storage-node.js';
 import { tenantCreateCommand } from './tenant-create.js';
 import { tenantGetCommand } from './tenant-get.js';
 import { upCommand } from './up.js';
+import { waitCommand } from './wait.js';
 
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
   readonly version: string;
@@ -27,6 +28,7 @@ function program(): Command {
     storageNodeCommand(),
     migrateCommand(),
     rotateSealingSecretCommand(),
+    waitCommand(),
   ]) {
     root.addCommand(command);
   }

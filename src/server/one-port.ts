@@ -59,8 +59,7 @@ export class OnePort {
       },
       (request, response) => {
         this.#exchanges.watchHttp1(response);
-        refusals.owe(response);
-        handlers.request(request, response);
+        if (refusals.owe(response)) handlers.request(request, response);
       },
     );
     this.#http2 = createHttp2Server({

@@ -8,6 +8,8 @@ const STATUS_OF: Readonly<Record<string, number>> = {
   HPE_CHUNK_EXTENSIONS_OVERFLOW: 413,
   ERR_HTTP_REQUEST_TIMEOUT: 408,
 };
+/** Requests that one connection may have under way (RFC 9112, section 9.3.2): answers go out in order, so all wait for the first. */
+const PIPELINED_MAX = 32;
 /** A client that still sends would lose its answer with a connection that is closed at once (RFC 9112, section 9.6). */
 const LINGER_MS = 1000;
 /** RFC 9113, section 6.5.2. */
@@ -18,13 +20,24 @@ export class Http1Refusals {
   readonly #owed = new WeakMap<Duplex, Set<ServerResponse>>();
   readonly #refused = new WeakSet<Duplex>();
 
-  /** An answer that its connection owes from now on. */
-  owe(response: ServerResponse): void {
-    const { socket } = response;
-    if (socket === null) return;
+  /**
+   * An answer that its connection owes from now on.
+   * @returns false when it owes too many: the request was refused, and the connection ends after what is owed before
+   */
+  owe(response: ServerResponse): boolean {
+    // A response that others are owed before has no socket of its own yet.
+    const { socket } = response.req;
     const owed = this.#owed.get(socket) ?? new Set();
+    if (owed.size >= PIPELINED_MAX) {
+      // Nothing that the client sent behind this is looked at.
+      socket.pause();
+      response.writeHead(429, { 'content-type': 'text/plain', connection: 'close' });
+      response.end(`At most ${PIPELINED_MAX} requests may wait for their answers on one connection.\n`);
+    }
+    const isServed = owed.size < PIPELINED_MAX;
     this.#owed.set(socket, owed.add(response));
     response.once('close', () => owed.delete(response));
+    return isServed;
   }
 
   /** @param error as the server's event "clientError" gives it */

@@ -32,8 +32,8 @@ export class StalledExchanges {
   }
 
   watchHttp1(response: ServerResponse): void {
-    const { socket } = response;
-    this.#watch(response, { isArriving: () => false, cut: () => socket?.destroy() });
+    const { socket } = response.req;
+    this.#watch(response, { isArriving: () => false, cut: () => socket.destroy() });
   }
 
   watchHttp2(stream: ServerHttp2Stream): void {

@@ -50,6 +50,24 @@ describe('the commands that call a coordinator', () => {
     expect(conflict.stderr).toContain('IDEMPOTENCY_KEY_CONFLICT');
   });
 
+  it('shows a write and a value as JSON', async () => {
+    const written = JSON.parse((await run('kv', 'put', 'shop', 'pear', 'green', '--json')).stdout);
+    expect(written).toMatchObject({ success: true, replicaCount: 1, isDuplicate: false });
+    const read = JSON.parse((await run('kv', 'get', 'shop', 'pear', '--json')).stdout);
+    expect(Buffer.from(read.value, 'base64').toString()).toBe('green');
+    expect(read.vectorClock).toEqual(written.vectorClock);
+  });
+
+  it('waits until a coordinator is ready and a tenant exists, for so long', async () => {
+    expect(await run('wait', '--tenant', 'shop')).toMatchObject({ code: 0, stdout: '', stderr: '' });
+    const absent = await run('wait', '--tenant', 'nobody', '--timeout', '0.3');
+    expect(absent).toMatchObject({ code: 1, stderr: expect.stringContaining('not ready within 0.3 s') });
+    expect(absent.stderr).toContain('TENANT_NOT_FOUND');
+    const nowhere = await run('wait', '--server', 'http://127.0.0.1:1', '--timeout', '0');
+    expect(nowhere).toMatchObject({ code: 1, stderr: expect.stringContaining('not ready within 0 s') });
+    expect((await run('wait', '--timeout', 'soon')).code).toBe(2);
+  });
+
   it('passes a value on byte for byte, from standard input to standard output', async () => {
     const quorate = `"${process.execPath}" bin/quorate kv`;
     const script = `printf '\\000\\377\\n\\n' | ${quorate} put shop bytes - > /dev/null && ${quorate} get shop bytes`;

@@ -110,3 +110,17 @@ describe('a request target', () => {
     expect(statuses()).toEqual([505]);
   });
 });
+
+describe('pipelined requests', () => {
+  it('are served up to a number, and what is beyond it ends the connection', async () => {
+    await serve();
+    const gate = new Gate();
+    served.services.before = () => gate.opened;
+    client.socket.write(REQUEST.repeat(1000));
+    await eventually(() => served.services.calls.length >= 32);
+    gate.open();
+    await eventually(() => client.isClosed);
+    expect(statuses()).toEqual([...Array(32).fill(200), 429]);
+    expect(served.services.calls).toHaveLength(32);
+  });
+});
