@@ -76,10 +76,11 @@ describe('the rows of idempotency keys in PostgreSQL', () => {
     await locker`select from quorate.idempotency_records where dot_timestamp = ${reservation(2).dot.timestamp} for update`;
     const changed = Promise.all(numbers.map(changes[change]));
     await eventually(async () => (await waitingForLock()) === 1);
-    expect(await unlocked(numbers)).toEqual([3, 4]);
+    const free = await unlocked(numbers);
     await locker`commit`;
     await locker.end();
     await changed;
+    expect(free).toEqual([3, 4]);
   });
 
   it('are inserted in the order of their keys', async () => {
@@ -104,10 +105,11 @@ describe('the rows of idempotency keys in PostgreSQL', () => {
       await client.end();
       return inserted;
     };
-    expect([await probe(0), await probe(1), await probe(3), await probe(4)]).toEqual([false, false, true, true]);
+    const inserted = [await probe(0), await probe(1), await probe(3), await probe(4)];
     await locker`rollback`;
     await locker.end();
     await reserved;
+    expect(inserted).toEqual([false, false, true, true]);
   });
 
   it(`are found by their key among ${ROWS}, whatever the planner thinks of the table`, async () => {

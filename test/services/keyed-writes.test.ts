@@ -28,7 +28,7 @@ describe('the dot of a keyed write', () => {
     async (level) => {
       const { replicas, clock } = keyed.cluster;
       const farUs = clock.wallMs() * 1000 + 90_000_000;
-      for (const id of ['b', 'c']) replicas.node(id).greatestTimestampUs = farUs;
+      for (const id of ['b', 'c']) Object.assign(replicas.node(id), { greatestTimestampUs: farUs, delayMs: 5 });
       expect(dotOf(await keyed.settle(one.send({ level }))).timestamp).toBe(farUs + 1);
     },
   );

@@ -10,6 +10,8 @@ export class ScriptedIdempotencyStore implements IdempotencyStore {
   readonly #store: IdempotencyStore;
   readonly #conduct = new Map<Method, Conduct>();
   readonly #hooks = new Map<Method, () => void>();
+  /** Kept, as a driver keeps a statement that is under way. */
+  readonly #unanswered: unknown[] = [];
   /** What it was asked, in order. */
   readonly seen: Method[] = [];
 
@@ -50,7 +52,7 @@ export class ScriptedIdempotencyStore implements IdempotencyStore {
           throw new MetadataUnavailableError('the answer of the metadata store (PostgreSQL) was lost');
         });
       case 'silent':
-        return new Promise(() => {});
+        return new Promise((resolve) => void this.#unanswered.push(resolve));
     }
   }
 }
