@@ -62,16 +62,18 @@ export interface ReplicaStreams {
   describe(nodeId: string, deadlineMs: number): Promise<DescribeResult>;
   /** What is known of the node without asking it. */
   state(nodeId: string): ReplicaState;
+  /** Why an operation would fail at once, without being sent; undefined when it would be taken. */
+  refusal(nodeId: string): string | undefined;
 }
 
 /** Deadlines above are points of the monotonic clock. */
 export interface ReplicaState {
-  /** Whether operations would be sent now; else why not, for people. */
+  /** Whether the node is connected; else why not, for people. An operation may wait for a first connection. */
   readonly usable: true | string;
   /** Milliseconds since the node's last answer; undefined when it never answered. */
   readonly silentMs: number | undefined;
   /** Unix seconds of the node's last answer; 0 when it never answered. */
   readonly lastSeenAt: number;
-  /** Recent 95th percentile of answers, for hedging. */
+  /** Recent 95th percentile of answers, and of what nobody waited for any longer. */
   readonly p95Ms: number;
 }
