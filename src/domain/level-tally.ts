@@ -10,7 +10,7 @@ export function nodesOf(sets: ReplicaSets): string[] {
 
 /**
  * Counts who acknowledged and who failed, and tells whether the needed number is reached in every set. A node counts
- * once, in each set that it belongs to; an acknowledgement outweighs an earlier or later failure.
+ * once, in each set that it belongs to; an acknowledgement outweighs an earlier or later failure, unless it is withdrawn.
  */
 export class LevelTally {
   readonly #sets: ReplicaSets;
@@ -31,6 +31,12 @@ export class LevelTally {
 
   fail(nodeId: string): void {
     if (!this.#acknowledged.has(nodeId)) this.#failed.add(nodeId);
+  }
+
+  /** The node failed after it had acknowledged: it counts as one that never did. */
+  withdraw(nodeId: string): void {
+    this.#acknowledged.delete(nodeId);
+    this.#failed.add(nodeId);
   }
 
   get acknowledged(): ReadonlySet<string> {

@@ -76,11 +76,13 @@ export interface ReplicaStreams {
   describe(nodeId: string, deadlineMs: number): Promise<DescribeResult>;
   /** What is known of the node without asking it. */
   state(nodeId: string): ReplicaState;
+  /** Why an operation would fail at once, without being sent; undefined when it would be taken. */
+  refusal(nodeId: string): string | undefined;
 }
 
 /** Deadlines above are points of the monotonic clock. */
 export interface ReplicaState {
-  /** Whether operations would be sent now; else why not, for people. */
+  /** Whether the node is connected; else why not, for people. An operation may wait for a first connection. */
   readonly usable: true | string;
   /** Milliseconds since the node's last answer; undefined when it never answered. */
   readonly silentMs: number | undefined;
@@ -88,6 +90,6 @@ export interface ReplicaState {
   readonly lastSeenAt: number;
   /** The greatest timestamp that the node last said to have stored, microseconds; 0 when it said none. */
   readonly greatestTimestampUs: number;
-  /** Recent 95th percentile of answers, for hedging. */
+  /** Recent 95th percentile of answers, and of what nobody waited for any longer. */
   readonly p95Ms: number;
 }

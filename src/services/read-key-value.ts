@@ -7,6 +7,7 @@ import type { CallContext, ReadOutcome, ReadRequest } from './coordinator-servic
 import { isOver, operationDeadline, reachedNewerEpoch } from './operation-deadline.js';
 import { ReadRound, type ReadVerdict } from './read-round.js';
 import { type KeyTarget, planReplicas } from './replica-plan.js';
+import { ReplicaRanking } from './replica-ranking.js';
 import { ReplicaShortfall } from './replica-shortfall.js';
 import type { TopologyWatch } from './topology-watch.js';
 
@@ -21,9 +22,11 @@ export interface ReadKeyValueParts {
 /** ReadKeyValue: validates, then reads at the asked level, under a newer epoch again where nodes have seen one. */
 export class ReadKeyValue {
   readonly #parts: ReadKeyValueParts;
+  readonly #ranking: ReplicaRanking;
 
   constructor(parts: ReadKeyValueParts) {
     this.#parts = parts;
+    this.#ranking = new ReplicaRanking(parts.replicas);
   }
 
   /** @throws QuorateError invalid_field, tenant_not_found, key_not_found, quorum_not_reached, deadline_exceeded */
@@ -47,20 +50,23 @@ export class ReadKeyValue {
       const plan = planReplicas(topology, target);
       const shortfall = new ReplicaShortfall();
       const deadlineMs = operationDeadline(clock, context, replicaTimeoutMs);
-      const round = new ReadRound({ replicas, clock, level, plan, shortfall, deadlineMs });
-      const verdict: ReadVerdict = isOver(clock, context) ? { kind: 'unreachable' } : await round.run();
+      const ranked = this.#ranking.rank(plan, level);
+      const round = new ReadRound({ replicas, clock, level, plan, ranked, shortfall, deadlineMs, context });
+      const verdict = isOver(clock, context) ? UNASKED : await round.run();
       if (verdict.kind !== 'unreachable') return verdict;
       if (await reachedNewerEpoch(topology, shortfall, clock, context, false)) continue;
       throw shortfall.toError({
-        doing: 'answer',
+        doing: verdict.lacking === 'answers' ? 'answer' : 'hold the newest value',
         level,
         sets: plan.placement.sets,
-        replicaCount: round.answeredCount,
+        replicaCount: verdict.lacking === 'answers' ? round.tally.answeredCount : round.tally.heldCount,
         outcomeUnknown: false,
         deadlinePassed: isOver(clock, context),
       });
     }
   }
 }
+
+const UNASKED = { kind: 'unreachable', lacking: 'answers' } as const;
 
 type Settled = Exclude<ReadVerdict, { kind: 'unreachable' }>;

@@ -1,14 +1,15 @@
+import type { Dot } from '../domain/clock.js';
 import { type Level, neededAt } from '../domain/level.js';
 import { type ReadStep, ReadTally } from '../domain/read-tally.js';
 import type { VersionedRecord } from '../domain/record.js';
 import type { Clock, Timer } from '../ports/clock.js';
 import type { EncodedRecord, ReadResult, ReplicaStreams } from '../ports/replica-stream.js';
 import { encodeRecord } from '../wire/record-format.js';
+import type { CallContext } from './coordinator-services.js';
+import { isOver } from './operation-deadline.js';
 import type { ReplicaPlan } from './replica-plan.js';
+import type { RankedReplicas } from './replica-ranking.js';
 import type { ReplicaShortfall } from './replica-shortfall.js';
-
-/** A replica is hedged after its recent 95th percentile, but never sooner than this. */
-const HEDGE_MIN_MS = 2;
 
 /** The steps that end a read. */
 export type ReadVerdict = Extract<ReadStep, { kind: 'absent' | 'found' | 'unreachable' }>;
@@ -18,10 +19,14 @@ interface ReadRoundParts {
   readonly clock: Clock;
   readonly level: Level;
   readonly plan: ReplicaPlan;
+  readonly ranked: RankedReplicas;
   readonly shortfall: ReplicaShortfall;
   /** A point of the monotonic clock, for every operation of the round. */
   readonly deadlineMs: number;
+  readonly context: CallContext;
 }
+
+const TOO_LATE = { kind: 'failed', reason: "the request's time is over", sent: false } as const;
 
 /**
  * One read under one plan: the value from one replica, heads from the others, a further replica where one is slow or
@@ -39,7 +44,7 @@ export class ReadRound {
   constructor(parts: ReadRoundParts) {
     this.#parts = parts;
     this.#tally = new ReadTally(parts.plan.placement.sets, parts.level);
-    this.#untried = byReadiness(parts.plan.nodeIds, parts.replicas);
+    this.#untried = [...parts.ranked.nodeIds];
   }
 
   run(): Promise<ReadVerdict> {
@@ -50,14 +55,13 @@ export class ReadRound {
     });
   }
 
-  /** How many replicas answered so far. */
-  get answeredCount(): number {
-    return this.#tally.answeredCount;
+  get tally(): Pick<ReadTally, 'answeredCount' | 'heldCount'> {
+    return this.#tally;
   }
 
   /** As many replicas of each set as the level needs, the readiest first; only the first sends the value. */
   #begin(): void {
-    const { plan, level } = this.#parts;
+    const { plan, level, ranked } = this.#parts;
     const chosen = new Set<string>();
     for (const set of plan.placement.sets) {
       let missing = neededAt(level, set.length) - set.filter((nodeId) => chosen.has(nodeId)).length;
@@ -73,11 +77,12 @@ export class ReadRound {
       this.#ask(nodeId, headOnly);
       headOnly = true;
     }
-    this.#armHedge([...chosen]);
+    if (ranked.probe !== undefined && !chosen.has(ranked.probe)) this.#probe(ranked.probe);
+    this.#armHedge();
   }
 
   #ask(nodeId: string, headOnly: boolean): void {
-    this.#untried.splice(this.#untried.indexOf(nodeId), 1);
+    this.#tried(nodeId);
     void this.#read(nodeId, headOnly).then((result) => {
       if (result.kind === 'read') {
         this.#tally.answer(nodeId, result.reading);
@@ -90,8 +95,23 @@ export class ReadRound {
     });
   }
 
+  /** Asks beside the others: nobody is asked in place of one that fails. */
+  #probe(nodeId: string): void {
+    void this.#read(nodeId, true).then((result) => {
+      if (result.kind === 'read') this.#tally.answer(nodeId, result.reading);
+      else this.#tally.fail(nodeId);
+      this.#advance();
+    });
+  }
+
+  #tried(nodeId: string): void {
+    const at = this.#untried.indexOf(nodeId);
+    if (at >= 0) this.#untried.splice(at, 1);
+  }
+
   #read(nodeId: string, headOnly: boolean): Promise<ReadResult> {
-    const { replicas, plan, deadlineMs } = this.#parts;
+    const { replicas, clock, context, plan, deadlineMs } = this.#parts;
+    if (isOver(clock, context)) return Promise.resolve(TOO_LATE);
     return replicas.read(nodeId, plan.operation, headOnly, deadlineMs);
   }
 
@@ -102,13 +122,14 @@ export class ReadRound {
     return true;
   }
 
-  #armHedge(waitedFor: readonly string[]): void {
-    const { clock, replicas } = this.#parts;
-    if (this.#untried.length === 0) return;
-    const p95Ms = Math.max(HEDGE_MIN_MS, ...waitedFor.map((nodeId) => replicas.state(nodeId).p95Ms));
-    this.#hedge = clock.after(p95Ms, () => {
-      const next = this.#untried[0];
-      if (this.#askAnother() && next !== undefined) this.#armHedge([next]);
+  /** Waits for half of the time that is left at most, so that another replica still has as much. */
+  #armHedge(): void {
+    const { clock, ranked, deadlineMs } = this.#parts;
+    const next = this.#untried[0];
+    if (next === undefined) return;
+    const waitMs = Math.min(ranked.hedgeMs(next), (deadlineMs - clock.monotonicMs()) / 2);
+    this.#hedge = clock.after(waitMs, () => {
+      if (this.#askAnother()) this.#armHedge();
     });
   }
 
@@ -118,7 +139,7 @@ export class ReadRound {
       case 'pending':
         return;
       case 'fetch':
-        this.#fetch(step.holders);
+        this.#fetch(step.dot, step.nodeIds);
         return;
       case 'write_back':
         if (this.#resolve !== undefined) this.#writeBack(step.record, step.lacking);
@@ -140,18 +161,20 @@ export class ReadRound {
     this.#resolve = undefined;
   }
 
-  /** One holder at a time: another one only when this one fails. */
-  #fetch(holders: readonly string[]): void {
-    const holder = holders[0];
-    if (holder === undefined || this.#fetching || this.#resolve === undefined) return;
+  /** One node at a time, another one only when this one doesn't give the value; the hedge goes on beside it. */
+  #fetch(dot: Dot, nodeIds: readonly string[]): void {
+    const nodeId = nodeIds[0];
+    if (nodeId === undefined || this.#fetching || this.#resolve === undefined) return;
     this.#fetching = true;
-    void this.#read(holder, false).then((result) => {
+    this.#tried(nodeId);
+    void this.#read(nodeId, false).then((result) => {
       this.#fetching = false;
-      if (result.kind === 'read' && result.reading.kind === 'record') this.#tally.answer(holder, result.reading);
+      if (result.kind === 'read') this.#tally.answer(nodeId, result.reading);
       else {
-        this.#tally.failFetch(holder);
-        if (result.kind !== 'read') this.#parts.shortfall.add(holder, result);
+        this.#tally.fail(nodeId);
+        this.#parts.shortfall.add(nodeId, result);
       }
+      this.#tally.failFetch(nodeId, dot);
       this.#advance();
     });
   }
@@ -171,20 +194,16 @@ export class ReadRound {
   }
 
   async #merge(nodeId: string, winner: string, record: EncodedRecord): Promise<void> {
-    const { replicas, plan, deadlineMs, shortfall } = this.#parts;
-    const result = await replicas.write(nodeId, plan.operation, record, deadlineMs);
+    const { replicas, clock, context, plan, deadlineMs, shortfall } = this.#parts;
+    const result = isOver(clock, context) ? TOO_LATE : await replicas.write(nodeId, plan.operation, record, deadlineMs);
     if ('clock' in result) {
       this.#tally.acknowledgeWriteBack(nodeId, result.clock);
     } else if (this.#writtenBack.get(nodeId) === winner) {
+      // A later winner that is withdrawn again brings this one back, and the node another try; repairs have one only.
+      if (this.#resolve !== undefined) this.#writtenBack.delete(nodeId);
       this.#tally.failWriteBack(nodeId);
       shortfall.add(nodeId, result);
     }
     this.#advance();
   }
-}
-
-/** Usable nodes first, in ring order, which spreads the keys' first replicas evenly; those long silent last. */
-function byReadiness(nodeIds: readonly string[], replicas: ReplicaStreams): string[] {
-  const usable = (nodeId: string) => replicas.state(nodeId).usable === true;
-  return [...nodeIds.filter(usable), ...nodeIds.filter((nodeId) => !usable(nodeId))];
 }

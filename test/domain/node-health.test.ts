@@ -11,6 +11,21 @@ it.each([
   [5000, 'down'],
 ])('takes a node that was silent for %s ms for %s', (silentMs, health) => expect(healthOf(silentMs)).toBe(health));
 
+it('learns from answers that nobody waited for any longer, but never that the node is faster for it', () => {
+  const latency = new LatencyWindow(20);
+  for (let i = 0; i < 128; i++) latency.add(30);
+  for (let i = 0; i < 32; i++) latency.addTimeout(5);
+  expect(latency.p95Ms).toBe(30);
+  for (let i = 0; i < 16; i++) latency.addTimeout(2000);
+  expect(latency.p95Ms).toBe(2000);
+});
+
+it('follows the first answers at once', () => {
+  const latency = new LatencyWindow(20);
+  latency.add(1);
+  expect(latency.p95Ms).toBe(1);
+});
+
 it('estimates the 95th percentile of recent answers only, and the given value before there are any', () => {
   const latency = new LatencyWindow(20);
   expect(latency.p95Ms).toBe(20);

@@ -103,6 +103,80 @@ describe('a read', () => {
     expect(node(2).seen).toEqual(['read']);
   });
 
+  it.each([
+    ['that holds the value, too, answers with it', NEW, 'v20'],
+    ['that lacks the version outvotes it with the first', OLD, 'v10'],
+  ])(
+    'when the one known holder dies before its value was fetched, a replica not asked yet %s',
+    async (_what, third, value) => {
+      hold(0, OLD);
+      hold(1, NEW);
+      hold(2, third);
+      cluster.clock.after(0.8, () => {
+        node(1).conduct = 'down';
+      });
+      // The head tells of the newer version; the fetch meets a replica that is gone.
+      expect((await read()).value).toEqual(Buffer.from(value));
+      expect(node(1).seen.slice(0, 2)).toEqual(['head', 'read']);
+      expect(node(2).seen).toContain('read');
+    },
+  );
+
+  it('fetches from elsewhere when the holder answers nothing any more, long before its operation times out', async () => {
+    hold(0, OLD);
+    hold(1, NEW);
+    hold(2, NEW);
+    node(0).delayMs = 0.6;
+    cluster.clock.after(1.1, () => {
+      node(1).conduct = 'deaf';
+    });
+    const startMs = cluster.clock.monotonicMs();
+    expect((await read()).value).toEqual(Buffer.from('v20'));
+    expect(cluster.clock.monotonicMs() - startMs).toBeLessThan(20);
+  });
+
+  it('asks another replica while its client still waits, although the hedge would come later', async () => {
+    for (const i of [0, 1, 2]) {
+      hold(i, OLD);
+      node(i).p95Ms = 100;
+    }
+    node(0).conduct = 'deaf';
+    expect((await read('quorum', 50)).value).toEqual(Buffer.from('v10'));
+  });
+
+  it('hedges after the time that the fastest replicas take, whoever is asked first', async () => {
+    for (const i of [0, 1, 2]) hold(i, OLD);
+    Object.assign(node(0), { conduct: 'deaf', p95Ms: 15 });
+    const startMs = cluster.clock.monotonicMs();
+    await read();
+    expect(cluster.clock.monotonicMs() - startMs).toBeLessThan(8);
+  });
+
+  it('asks a replica last that is several times slower than the fastest, and again as usual once it is not', async () => {
+    for (const i of [0, 1, 2]) hold(i, OLD);
+    node(0).p95Ms = 21;
+    await read();
+    expect(node(0).seen).toEqual([]);
+    node(0).p95Ms = 11;
+    await read();
+    expect(node(0).seen).toEqual([]);
+    node(0).p95Ms = 9;
+    await read();
+    node(0).p95Ms = 19;
+    await read();
+    expect(node(0).seen).toEqual(['read', 'read']);
+  });
+
+  it('sends nothing for a client whose time is over by the wall clock, as after a machine slept', async () => {
+    for (const i of [0, 1, 2]) hold(i, OLD);
+    node(0).conduct = 'deaf';
+    cluster.clock.after(1.5, () => {
+      cluster.clock.wallOffsetMs += 60_000;
+    });
+    expect(await failure(read())).toMatchObject({ kind: 'deadline_exceeded' });
+    expect(node(2).seen).toEqual([]);
+  });
+
   it('goes to another replica at once when one fails', async () => {
     for (const i of [0, 1, 2]) hold(i, OLD);
     node(0).conduct = 'down';

@@ -1,5 +1,6 @@
 import { compareDots } from '../../src/domain/clock.js';
 import { acceptedUntilUs, FOLLOWED_DOT_MAX_MS } from '../../src/domain/hybrid-clock.js';
+import { LatencyWindow } from '../../src/domain/latency-window.js';
 import { mergeRecords, type VersionedRecord } from '../../src/domain/record.js';
 import type { Clock } from '../../src/ports/clock.js';
 import type {
@@ -22,6 +23,8 @@ export interface ScriptedReplica {
   conduct: 'up' | 'down' | 'silent' | 'deaf';
   /** From an operation's sending to its effect, and from there to its answer. */
   delayMs: number;
+  /** Draws both delays of an operation instead; `p95Ms` then follows what was drawn. */
+  draw?: () => number;
   fence: number;
   greatestTimestampUs: number;
   /** Its wall clock's lead. */
@@ -37,6 +40,7 @@ export interface ScriptedReplica {
 /** Stands for the storage nodes behind their streams. */
 export class ScriptedReplicas implements ReplicaStreams {
   readonly #clock: Clock;
+  readonly #latencies = new Map<string, LatencyWindow>();
   readonly nodes = new Map<string, ScriptedReplica>();
 
   constructor(clock: Clock, nodeIds: readonly string[]) {
@@ -105,8 +109,13 @@ export class ScriptedReplicas implements ReplicaStreams {
     }));
   }
 
+  refusal(nodeId: string): string | undefined {
+    return this.node(nodeId).conduct === 'down' ? 'connection refused' : undefined;
+  }
+
   state(nodeId: string): ReplicaState {
-    const { conduct, p95Ms, greatestTimestampUs } = this.node(nodeId);
+    const { conduct, draw, greatestTimestampUs, ...node } = this.node(nodeId);
+    const p95Ms = draw === undefined ? node.p95Ms : this.#latency(nodeId).p95Ms;
     const known = { greatestTimestampUs, p95Ms };
     if (conduct === 'down') return { usable: 'connection refused', silentMs: undefined, lastSeenAt: 0, ...known };
     return { usable: true, silentMs: 0, lastSeenAt: 1, ...known };
@@ -114,6 +123,12 @@ export class ScriptedReplicas implements ReplicaStreams {
 
   #acceptedUntilUs({ skewMs, greatestTimestampUs }: ScriptedReplica): number {
     return acceptedUntilUs(this.#clock.wallMs() + skewMs, greatestTimestampUs);
+  }
+
+  #latency(nodeId: string): LatencyWindow {
+    const known = this.#latencies.get(nodeId) ?? new LatencyWindow(20);
+    this.#latencies.set(nodeId, known);
+    return known;
   }
 
   #operate<Result>(
@@ -124,20 +139,26 @@ export class ScriptedReplicas implements ReplicaStreams {
     effect: (node: ScriptedReplica) => Result,
   ): Promise<Result | ReplicaFailure> {
     const node = this.node(nodeId);
+    const delayMs = node.draw?.() ?? node.delayMs;
+    const latency = node.draw === undefined ? undefined : this.#latency(nodeId);
     return new Promise((resolve) => {
       node.seen.push(what);
       if (node.conduct === 'down') return resolve({ kind: 'failed', reason: 'connection refused', sent: false });
       const leftMs = deadlineMs - this.#clock.monotonicMs();
-      const timer = this.#clock.after(leftMs, () => resolve({ kind: 'failed', reason: 'timed out', sent: true }));
+      const timer = this.#clock.after(leftMs, () => {
+        latency?.addTimeout(leftMs);
+        resolve({ kind: 'failed', reason: 'timed out', sent: true });
+      });
       if (node.conduct === 'deaf') return;
-      this.#clock.after(node.delayMs, () => {
+      this.#clock.after(delayMs, () => {
         if (epoch < node.fence) return resolve({ kind: 'fenced', epoch: node.fence });
         const { refusal } = node;
         if (refusal !== undefined) return resolve({ kind: 'refused', reason: refusal, message: `it said ${refusal}` });
         const result = effect(node);
         if (node.conduct === 'silent') return;
-        this.#clock.after(node.delayMs, () => {
+        this.#clock.after(delayMs, () => {
           timer.cancel();
+          latency?.add(2 * delayMs);
           resolve(result);
         });
       });

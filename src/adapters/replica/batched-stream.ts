@@ -89,7 +89,7 @@ export class BatchedStream {
 
   /** Settles the operation by its deadline at the latest; at once when it can't be sent. */
   enqueue(operation: QueuedOperation): void {
-    const refusal = this.#refusal();
+    const { refusal } = this;
     if (refusal !== undefined) return operation.settle({ kind: 'failed', reason: refusal, sent: false });
     this.#queue.push(operation);
     if (!this.#flushing) {
@@ -147,7 +147,8 @@ export class BatchedStream {
     }
   }
 
-  #refusal(): string | undefined {
+  /** Why an operation would fail at once, without being sent; undefined when it is taken. */
+  get refusal(): string | undefined {
     const usable = this.#usable;
     if (usable !== true && !this.#isFirstAttempt) return usable;
     const overloaded =
@@ -190,7 +191,8 @@ export class BatchedStream {
 
   #expire(): void {
     this.#sweep = undefined;
-    const earliestMs = this.#queue.expire(this.#parts.clock.monotonicMs());
+    const nowMs = this.#parts.clock.monotonicMs();
+    const earliestMs = this.#queue.expire(nowMs, (waitedMs) => this.#latency.addTimeout(waitedMs));
     if (earliestMs !== undefined) this.#armSweep(earliestMs);
   }
 

@@ -76,17 +76,18 @@ export class OperationQueue {
     return nowMs - unanswered.sentAtMs;
   }
 
-  /** Ends what is past its deadline; returns the earliest deadline of the rest. */
-  expire(nowMs: number): number | undefined {
+  /** Ends what is past its deadline, telling how long each sent one has waited; returns the earliest deadline of the rest. */
+  expire(nowMs: number, onTimeout: (waitedMs: number) => void): number | undefined {
     let earliestMs: number | undefined;
     const isOver = (deadlineMs: number) => {
       if (deadlineMs <= nowMs) return true;
       earliestMs = Math.min(deadlineMs, earliestMs ?? deadlineMs);
       return false;
     };
-    for (const [id, { operation }] of this.#unanswered) {
+    for (const [id, { operation, sentAtMs }] of this.#unanswered) {
       if (!isOver(operation.deadlineMs)) continue;
       this.#unanswered.delete(id);
+      onTimeout(nowMs - sentAtMs);
       operation.settle({ kind: 'failed', reason: 'timed out', sent: true });
     }
     const waiting = this.#waiting;

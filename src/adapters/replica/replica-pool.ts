@@ -16,13 +16,13 @@ import { decodeClock, decodeRecord } from '../../wire/record-format.js';
 import { BatchedStream, type StreamParts } from './batched-stream.js';
 import type { QueuedOperation } from './operation-queue.js';
 
-const NO_MEMBER: ReplicaState = {
+const NO_MEMBER = {
   usable: 'the storage node is no member',
   silentMs: undefined,
   lastSeenAt: 0,
   greatestTimestampUs: 0,
   p95Ms: 0,
-};
+} as const satisfies ReplicaState;
 const OPERATION_BYTES = 64;
 
 export interface ReplicaPoolParts extends Omit<StreamParts, 'topology'> {
@@ -72,6 +72,11 @@ export class ReplicaPool implements ReplicaStreams {
 
   state(nodeId: string): ReplicaState {
     return this.#members.get(nodeId)?.stream.state ?? NO_MEMBER;
+  }
+
+  refusal(nodeId: string): string | undefined {
+    const member = this.#members.get(nodeId);
+    return member === undefined ? NO_MEMBER.usable : member.stream.refusal;
   }
 
   ask(nodeId: string, epoch: number, deadlineMs: number): Promise<AskResult> {
@@ -141,7 +146,7 @@ export class ReplicaPool implements ReplicaStreams {
     understand: (answer: Answer['kind']) => Result | undefined,
   ): Promise<Result | ReplicaFailure> {
     const member = this.#members.get(nodeId);
-    if (member === undefined) return Promise.resolve({ kind: 'failed', reason: String(NO_MEMBER.usable), sent: false });
+    if (member === undefined) return Promise.resolve({ kind: 'failed', reason: NO_MEMBER.usable, sent: false });
     return new Promise((resolve) => {
       begin(member.stream, (outcome) => {
         if ('kind' in outcome) return resolve(outcome);
