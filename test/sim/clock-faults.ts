@@ -40,7 +40,6 @@ export const CLOCK_FAULTS: readonly FaultKind[] = [
   },
   {
     name: 'clock_hours',
-    onRequest: true,
     inject: (world) => {
       const part = world.choice.oneOf([...world.nodes, ...world.coordinators]);
       return mostAreRight(world) ? offByHours(world, named([part])) : undefined;
@@ -48,7 +47,6 @@ export const CLOCK_FAULTS: readonly FaultKind[] = [
   },
   {
     name: 'host_clock_hours',
-    onRequest: true,
     inject: (world) => {
       const { choice, nodes, coordinators, store } = world;
       if (!mostAreRight(world)) return undefined;
@@ -59,7 +57,6 @@ export const CLOCK_FAULTS: readonly FaultKind[] = [
   },
   {
     name: 'all_clocks_hours',
-    onRequest: true,
     inject: (world) => offByHours(world, [...named([...world.coordinators, ...world.nodes]), world.store]),
   },
   {

@@ -3,8 +3,6 @@ import type { SimWorld } from './sim-world.js';
 /** One kind of fault: done at once, and undone after a while. */
 export interface FaultKind {
   readonly name: string;
-  /** Drawn only where it is asked for by its name. */
-  readonly onRequest?: true;
   /** Does it, and says what was done and how to undo it; undefined when there is nothing to do it to. */
   readonly inject: (
     world: SimWorld,

@@ -1,10 +1,16 @@
 import { CLOCK_FAULTS } from './clock-faults.js';
 import type { FaultKind } from './fault-kind.js';
+import { FOLDER_FAULTS } from './folder-faults.js';
 import { PROCESS_FAULTS } from './process-faults.js';
 import type { SimWorld } from './sim-world.js';
 import { SURROUNDING_FAULTS } from './surrounding-faults.js';
 
-export const FAULT_KINDS: readonly FaultKind[] = [...PROCESS_FAULTS, ...SURROUNDING_FAULTS, ...CLOCK_FAULTS];
+export const FAULT_KINDS: readonly FaultKind[] = [
+  ...PROCESS_FAULTS,
+  ...SURROUNDING_FAULTS,
+  ...CLOCK_FAULTS,
+  ...FOLDER_FAULTS,
+];
 
 /** Injects faults of a few kinds, drawn from the seed, until stopped; then the weather is fair and everybody runs. */
 export class Faults {
@@ -27,7 +33,7 @@ export class Faults {
     this.#kinds =
       only.length > 0
         ? FAULT_KINDS.filter(({ name }) => only.includes(name))
-        : FAULT_KINDS.filter(({ onRequest }) => world.choice.chance(share) && onRequest === undefined);
+        : FAULT_KINDS.filter(() => world.choice.chance(share));
   }
 
   start(): void {

@@ -11,8 +11,8 @@ const USAGE = `usage: npm run sim -- [--seeds N] [--from S] [--operations N] [--
   --operations N  of each seed (default 200)
   --faults KINDS  only these kinds of faults, comma-separated (default: a few of all, drawn by the seed)
 
-Kinds (those in brackets are drawn only where they are asked for):
-${FAULT_KINDS.map(({ name, onRequest }) => (onRequest ? `  [${name}]` : `  ${name}`)).join('\n')}
+Kinds:
+${FAULT_KINDS.map(({ name }) => `  ${name}`).join('\n')}
 
 Exits with 1 and the seed when a check fails.
 `;

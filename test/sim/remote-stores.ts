@@ -21,8 +21,8 @@ export interface StoreConduct {
   latencyMs(): number;
   /** It can't be reached: fails soon. */
   readonly down: boolean;
-  /** What happens to one statement: lost on its way there, or its answer on the way back. */
-  fate(): 'answered' | 'request_lost' | 'answer_lost';
+  /** What happens to one statement: lost on its way there, its answer on the way back, or it runs when nobody waits any more. */
+  fate(): 'answered' | 'request_lost' | 'answer_lost' | 'late';
 }
 
 export interface RemoteStores {
@@ -47,9 +47,10 @@ export function remoteStores(
       const fate = conduct.fate();
       const timeout = world.after(STATEMENT_TIMEOUT_MS, () => process.run(() => reject(away())));
       if (fate === 'request_lost') return;
-      world.after(conduct.latencyMs(), () => {
+      const lateMs = fate === 'late' ? STATEMENT_TIMEOUT_MS + 50 * conduct.latencyMs() : 0;
+      world.after(conduct.latencyMs() + lateMs, () => {
         const back = (settle: () => void) => {
-          if (fate === 'answer_lost') return;
+          if (fate !== 'answered') return;
           world.after(conduct.latencyMs(), () => {
             timeout.cancel();
             process.run(settle);

@@ -5,8 +5,12 @@ import { violationOf } from './register-checker.js';
 import { SimClient, type UsedKeys } from './sim-client.js';
 import { SimWorld } from './sim-world.js';
 
-const CLIENTS = 5;
 const KEYS = ['x', 'y'];
+/** What a seed's clients do: usually a few of them write and read two keys, at times a crowd one. */
+const WORKLOADS = [
+  { clients: 5, keys: KEYS, chance: 0.9 },
+  { clients: 20, keys: ['x'], chance: 0.1 },
+] as const;
 const RUN_MAX_MS = 10 * 60_000;
 /** Timers of heartbeats, polls and sweeps; more means that something piles up. */
 const PENDING_PER_PART_MAX = 60;
@@ -35,11 +39,12 @@ export async function runSeed(
   await world.begin();
   const faults = new Faults(world, only);
   const used: UsedKeys = new Map();
-  const clients = Array.from({ length: CLIENTS }, (_, i) => new SimClient(`c${i + 1}`, world, KEYS, used));
+  const { clients: count, keys } = WORKLOADS[world.choice.chance(WORKLOADS[1].chance) ? 1 : 0];
+  const clients = Array.from({ length: count }, (_, i) => new SimClient(`c${i + 1}`, world, keys, used));
   faults.start();
   const thinkMaxMs = world.choice.oneOf([2, 20, 60]);
   await world.clock.settle(
-    Promise.all(clients.map((client) => client.run(operations / CLIENTS, thinkMaxMs))),
+    Promise.all(clients.map((client) => client.run(operations / count, thinkMaxMs))),
     RUN_MAX_MS,
   );
   faults.stop();

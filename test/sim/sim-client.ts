@@ -114,22 +114,24 @@ export class SimClient {
     const invokedMs = this.#world.nowMs;
     const attempts: Attempt<WriteOutcome>[] = [];
     const notes: string[] = [];
+    // A client may send the same write again at another level: it is the same write all the same.
+    const levels: readonly Level[] = choice.chance(0.2) ? ['one', 'quorum', 'all'] : [plan.level];
     const attempt = async () => {
       const coordinator = this.#anybody();
-      const result = await this.#attemptWrite(coordinator, plan);
+      const result = await this.#attemptWrite(coordinator, { ...plan, level: choice.oneOf(levels) });
       attempts.push(result);
       notes.push(`${coordinator.coordinatorId}${noteOf(result)}`);
       return result;
     };
     const tries = choice.integer(1, ATTEMPTS_MAX);
     const twins: Promise<unknown>[] = [];
-    for (let i = 0; i < tries && !attempts.some(({ kind }) => kind === 'ok'); i++) {
+    for (let i = 0; i < tries && !attempts.some(isSettled); i++) {
       if (choice.chance(0.2)) twins.push(attempt());
       await attempt();
       if (i + 1 < tries) await this.#sleep(choice.between(0, 100));
     }
     await Promise.all(twins);
-    const outcome = outcomeOf(attempts);
+    const outcome = plan.level === 'one' || attempts.some(isSettled) ? outcomeOf(attempts) : unsettled(attempts);
     const { key, level, value } = plan;
     this.#record({ kind: 'write', key, level, value, invokedMs, outcome, note: `keyed: ${notes.join(', ')}` });
     if (outcome === 'ok') await this.#sendKeyedAgain(plan);
@@ -240,6 +242,16 @@ export class SimClient {
 function outcomeOf(attempts: readonly Attempt<unknown>[]): Outcome {
   if (attempts.some(({ kind }) => kind === 'ok')) return 'ok';
   return attempts.some(isUnknown) ? 'unknown' : 'failed';
+}
+
+/** Acknowledged by more than one replica. */
+function isSettled(attempt: Attempt<WriteOutcome>): boolean {
+  return attempt.kind === 'ok' && attempt.result.level !== 'one';
+}
+
+/** What one replica acknowledged may be lost with it, or not. */
+function unsettled(attempts: readonly Attempt<WriteOutcome>[]): Outcome {
+  return attempts.some((attempt) => attempt.kind === 'ok' || isUnknown(attempt)) ? 'unknown' : 'failed';
 }
 
 /** Refused with the assurance that nothing was written, now or later. */

@@ -26,6 +26,8 @@ export class SimNode {
   port: number;
   /** Its wall clock's lead, over all its starts. */
   skewMs = 0;
+  /** False while a fault has its data folder emptied or damaged. */
+  folderIsWhole = true;
   readonly #parts: SimNodeParts;
   #process: SimProcess;
   #engine: MemoryStorageEngine | undefined;
@@ -56,8 +58,14 @@ export class SimNode {
     this.#process = process;
     this.#engine = engine;
     this.#node = undefined;
-    const node = await StorageNode.open({ nodeId, engine, clock: process, random, onFailure });
+    const node = await StorageNode.open({ nodeId, engine, clock: process, random, onFailure }).catch(
+      (error: unknown) => {
+        // A folder that is new needs room; whoever makes room starts the node again.
+        if (!this.disk.full) throw error;
+      },
+    );
     if (this.#process !== process) return;
+    if (node === undefined) return this.crash(0);
     this.#node = node;
     network.listen(this, process, ({ send, end }) => {
       const session = new ReplicaSession({

@@ -23,6 +23,7 @@ export interface Weather {
   storeDown: boolean;
   storeRequestLost: number;
   storeAnswerLost: number;
+  storeLate: number;
   /** "from>to" of what nothing gets through. */
   readonly cuts: Set<string>;
   /** Processes that everything takes long to and from. */
@@ -67,12 +68,11 @@ export class SimWorld {
       get down() {
         return weather.storeDown;
       },
-      fate: () =>
-        (choice.chance(weather.storeRequestLost)
-          ? 'request_lost'
-          : choice.chance(weather.storeAnswerLost)
-            ? 'answer_lost'
-            : 'answered') as 'answered',
+      fate: () => {
+        if (choice.chance(weather.storeRequestLost)) return 'request_lost' as const;
+        if (choice.chance(weather.storeAnswerLost)) return 'answer_lost' as const;
+        return choice.chance(weather.storeLate) ? ('late' as const) : ('answered' as const);
+      },
     };
     const { network, metadata } = this;
     const flushMs = () => choice.between(0.3, weather.flushMaxMs);
@@ -154,6 +154,7 @@ export function fairWeather(): Weather {
     storeDown: false,
     storeRequestLost: 0,
     storeAnswerLost: 0,
+    storeLate: 0,
     cuts: new Set(),
     slow: new Set(),
     trap: undefined,

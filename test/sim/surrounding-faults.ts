@@ -120,6 +120,18 @@ export const SURROUNDING_FAULTS: readonly FaultKind[] = [
     },
   },
   {
+    name: 'store_late',
+    inject: ({ weather, choice }) => {
+      weather.storeLate = choice.between(0.1, 0.6);
+      return {
+        what: 'statements run at the metadata store when nobody waits for them any more',
+        undo: () => {
+          weather.storeLate = 0;
+        },
+      };
+    },
+  },
+  {
     name: 'store_lossy',
     inject: ({ weather, choice }) => {
       weather.storeRequestLost = choice.between(0, 0.3);
