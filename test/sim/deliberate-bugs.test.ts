@@ -6,6 +6,7 @@ import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { bundleSimulation } from './bundle.js';
 import { DELIBERATE_BUGS } from './deliberate-bugs.js';
+import { BUGS_OF_SURROUNDINGS } from './deliberate-bugs-of-surroundings.js';
 
 const run = promisify(execFile);
 
@@ -17,7 +18,7 @@ describe('the simulation finds', () => {
   });
   afterEach(() => rm(folder, { recursive: true, force: true }));
 
-  it.each(DELIBERATE_BUGS.map((bug) => [bug.name, bug.seedsMax, bug] as const))(
+  it.each([...DELIBERATE_BUGS, ...BUGS_OF_SURROUNDINGS].map((bug) => [bug.name, bug.seedsMax, bug] as const))(
     '%s, within %d seeds',
     async (_name, seedsMax, bug) => {
       const program = await bundleSimulation(folder, bug);

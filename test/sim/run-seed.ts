@@ -7,10 +7,9 @@ import { SimWorld } from './sim-world.js';
 
 const KEYS = ['x', 'y'];
 /** What a seed's clients do: usually a few of them write and read two keys, at times a crowd one. */
-const WORKLOADS = [
-  { clients: 5, keys: KEYS, chance: 0.9 },
-  { clients: 20, keys: ['x'], chance: 0.1 },
-] as const;
+const USUAL = { clients: 5, keys: KEYS, thinkMs: [2, 20, 60] } as const;
+const CROWD = { clients: 20, keys: ['x'], thinkMs: [1] } as const;
+const CROWDED = 0.2;
 const RUN_MAX_MS = 10 * 60_000;
 /** Timers of heartbeats, polls and sweeps; more means that something piles up. */
 const PENDING_PER_PART_MAX = 60;
@@ -39,10 +38,10 @@ export async function runSeed(
   await world.begin();
   const faults = new Faults(world, only);
   const used: UsedKeys = new Map();
-  const { clients: count, keys } = WORKLOADS[world.choice.chance(WORKLOADS[1].chance) ? 1 : 0];
+  const { clients: count, keys, thinkMs } = world.choice.chance(CROWDED) ? CROWD : USUAL;
   const clients = Array.from({ length: count }, (_, i) => new SimClient(`c${i + 1}`, world, keys, used));
   faults.start();
-  const thinkMaxMs = world.choice.oneOf([2, 20, 60]);
+  const thinkMaxMs = world.choice.oneOf<number>(thinkMs);
   await world.clock.settle(
     Promise.all(clients.map((client) => client.run(operations / count, thinkMaxMs))),
     RUN_MAX_MS,

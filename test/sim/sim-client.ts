@@ -115,7 +115,7 @@ export class SimClient {
     const attempts: Attempt<WriteOutcome>[] = [];
     const notes: string[] = [];
     // A client may send the same write again at another level: it is the same write all the same.
-    const levels: readonly Level[] = choice.chance(0.2) ? ['one', 'quorum', 'all'] : [plan.level];
+    const levels: readonly Level[] = choice.chance(0.3) ? ['one', 'quorum', 'all'] : [plan.level];
     const attempt = async () => {
       const coordinator = this.#anybody();
       const result = await this.#attemptWrite(coordinator, { ...plan, level: choice.oneOf(levels) });

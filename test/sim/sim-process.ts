@@ -7,6 +7,7 @@ export class SimProcess implements Clock {
   readonly #world: VirtualClock;
   #held: (() => void)[] | undefined;
   #alive = true;
+  #jumped = false;
   /** Its wall clock's lead; changing it makes the clock jump. */
   skewMs = 0;
 
@@ -25,6 +26,12 @@ export class SimProcess implements Clock {
 
   jumpClock(skewMs: number): void {
     this.skewMs = skewMs;
+    this.#jumped ||= skewMs !== 0;
+  }
+
+  /** Whether its wall clock was ever wrong. */
+  get jumped(): boolean {
+    return this.#jumped;
   }
 
   /** Whole milliseconds, as systems tell them. */
