@@ -60,7 +60,10 @@ export interface IdempotencyStore {
    */
   release(row: KeyedRow, maybeAnswered: boolean): Promise<void>;
 
-  /** Nothing was sent under this reservation: the row counts as none. Nothing when the owner lost it meanwhile. */
+  /**
+   * Nothing was sent under this reservation: the row counts as none, also when the reservation arrives only later. Nothing
+   * when the owner lost it meanwhile.
+   */
   forget(row: KeyedRow): Promise<void>;
 
   /** Removes up to `limit` rows past their 24 h; returns how many. */

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { DATABASE_DEFAULTS, openClient } from '../../src/adapters/postgres/database.js';
 import { eventually } from '../support/eventually.js';
 import { ProcessCluster } from '../support/process-cluster.js';
 import { killAll, runQuorate } from '../support/quorate-process.js';
@@ -39,6 +40,15 @@ describe('coordinators side by side', () => {
       expect((await fetch(`${cluster.coordinator(id).url}/readyz`)).status).toBe(200);
       expect((await cluster.coordinator(id).client.listStorageNodes({})).nodes).toEqual([]);
     }
+  });
+
+  it('start on a database whose commits do not wait for the disk, but not behind a pooler, where they can not ask for it', async () => {
+    const admin = openClient({ ...DATABASE_DEFAULTS, url: cluster.databaseUrl, applicationName: 'tests' });
+    await admin.unsafe(`alter database ${new URL(cluster.databaseUrl).pathname.slice(1)} set synchronous_commit = off`);
+    const pooled = cluster.startCoordinator('c1', [], { DATABASE_PREPARE: 'off' });
+    await expect(pooled).rejects.toThrow('synchronous_commit is "off" for this role and database');
+    await cluster.startCoordinator('c1');
+    await admin.end();
   });
 
   it('leave the schema alone with --no-migrate, and start once "quorate migrate" has run', async () => {

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { PostgresIdempotencyStore } from '../../src/adapters/postgres/idempotency-store.js';
 import { systemRandom } from '../../src/adapters/system/system-random.js';
+import { MetadataUnavailableError } from '../../src/domain/errors.js';
 import { type IdempotencyScope, type WriteAnswer, writeFingerprint } from '../../src/domain/idempotency.js';
 import type { IdempotencyStore, KeyedRow, Reservation } from '../../src/ports/idempotency-store.js';
 import { eventually } from '../support/eventually.js';
@@ -198,6 +199,14 @@ describe.each([
     await store.storeAnswer(again, ANSWER);
     await store.forget(again);
     expect(await find(row.scope)).toBeDefined();
+  });
+
+  it('that were forgotten before their reservation arrived are not reserved by it, but by any other', async () => {
+    const late = reservation(newScope());
+    await store.forget(late);
+    await expect(reserve(late)).rejects.toBeInstanceOf(MetadataUnavailableError);
+    expect(await find(late.scope)).toBeUndefined();
+    expect(await reserve(reservation(late.scope))).toEqual({ kind: 'reserved' });
   });
 
   it('are released, answered and forgotten by many requests at the same moment', async () => {

@@ -100,9 +100,10 @@ export class KeyedCluster {
     });
   }
 
-  /** The row as it stands. */
+  /** The row as it stands, unless it counts as none. */
   get row() {
-    return [...this.#metadata.idempotency.values()][0];
+    const rows = [...this.#metadata.idempotency.values()];
+    return rows.find(({ expiresAtMs }) => expiresAtMs > this.cluster.clock.wallMs());
   }
 
   /** Reserves as a coordinator does that stops then; its lease is over at once. */

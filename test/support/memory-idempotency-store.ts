@@ -1,4 +1,5 @@
 import { sameDot } from '../../src/domain/clock.js';
+import { MetadataUnavailableError } from '../../src/domain/errors.js';
 import {
   IDEMPOTENCY_WINDOW_MS,
   type IdempotencyRecord,
@@ -26,6 +27,9 @@ export class MemoryIdempotencyStore implements IdempotencyStore {
   async reserve(reservation: Reservation): Promise<ReserveResult> {
     const { scope, owner, leaseMs } = reservation;
     const known = this.#live(scope);
+    if (known === undefined && this.#stored(scope)?.owner === owner) {
+      throw new MetadataUnavailableError('this attempt has forgotten its row');
+    }
     if (known !== undefined && known.owner !== owner) return { kind: 'existing', record: this.#record(known) };
     if (known === undefined) this.#put(reservation, this.#metadata.wallMs() + leaseMs);
     return { kind: 'reserved' };
@@ -66,9 +70,9 @@ export class MemoryIdempotencyStore implements IdempotencyStore {
     known.leaseUntilMs = maybeAnswered ? this.#metadata.wallMs() : undefined;
   }
 
-  async forget({ scope, owner }: KeyedRow): Promise<void> {
-    const known = this.#stored(scope);
-    if (known?.owner === owner && known.answer === undefined) this.#metadata.idempotency.delete(scopeName(scope));
+  async forget(row: KeyedRow): Promise<void> {
+    const known = this.#stored(row.scope) ?? this.#put(row, undefined);
+    if (known.owner === row.owner && known.answer === undefined) known.expiresAtMs = this.#metadata.wallMs();
   }
 
   async removeExpired(limit: number): Promise<number> {

@@ -65,13 +65,14 @@ function durability(sql: Sql, change: RowChange) {
     then set_config('synchronous_commit', 'on', true) end`;
 }
 
+/** A row that its own attempt has forgotten refuses the attempt's reservation, which may have been long under way. */
 function effect(sql: Sql, change: RowChange) {
   switch (change) {
     case 'reserve':
       return sql`set fingerprint = excluded.fingerprint, dot_actor = excluded.dot_actor,
         dot_timestamp = excluded.dot_timestamp, owner = excluded.owner, lease_until = excluded.lease_until,
         answer = null, expires_at = excluded.expires_at
-        where known.expires_at <= now()`;
+        where known.expires_at <= now() and known.owner <> excluded.owner`;
     case 'answer':
       return sql`set answer = excluded.answer, lease_until = null, expires_at = excluded.expires_at
         where known.dot_actor = excluded.dot_actor and known.dot_timestamp = excluded.dot_timestamp

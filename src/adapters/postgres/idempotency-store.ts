@@ -26,6 +26,8 @@ import { decodeWriteAnswer } from './write-answer-format.js';
 
 /** What no client waits for may wait as long as a statement may take. */
 const BACKGROUND_WITHIN_MS = 5000;
+/** Rows that go between an insert and a look-up; one that its own attempt has forgotten does so for ever. */
+const RESERVE_ROUNDS_MAX = 3;
 
 type RowGroup = StatementGroup<RowItem, { readonly changed: boolean }>;
 
@@ -118,15 +120,17 @@ export class PostgresIdempotencyStore implements IdempotencyStore {
 
   async #reserve(reservation: Reservation, untilMs: number): Promise<ReserveResult> {
     const item = reservationItem(reservation);
-    for (;;) {
+    for (let round = 1; round <= RESERVE_ROUNDS_MAX; round++) {
       const { changed } = await this.#reservations.add(item, untilMs - performance.now());
       if (changed) return { kind: 'reserved' };
       const { row } = await this.#searches.add(reservation.scope, untilMs - performance.now());
+      // Whoever was first has given the row up meanwhile.
       if (row === undefined) continue;
       // The same attempt's earlier insert, whose answer was lost.
       if (row.owner === reservation.owner) return { kind: 'reserved' };
       return { kind: 'existing', record: recordOf(row) };
     }
+    throw new MetadataUnavailableError('the metadata store (PostgreSQL) gives no row for this idempotency_key');
   }
 
   #group(change: RowChange, concurrentMax: number): RowGroup {
