@@ -19,7 +19,13 @@ import { idempotencyConflict } from './sealed-writes.js';
 
 const TWIN_POLL_MIN_MS = 5;
 const TWIN_POLL_MAX_MS = 100;
-const NOTHING_SENT = 'the deadline passed while the metadata store (PostgreSQL) was asked; nothing was written';
+
+/** What the time of a request goes to before anything is sent. */
+type Asked = 'replicas' | 'store';
+const ASKED: Readonly<Record<Asked, string>> = {
+  replicas: 'the replicas were asked for the greatest timestamp that they ever stored',
+  store: 'the metadata store (PostgreSQL) was asked',
+};
 
 export interface KeyedWritesParts {
   readonly store: IdempotencyStore;
@@ -49,6 +55,7 @@ interface Attempt extends KeyedWrite {
   readonly fingerprint: Uint8Array;
   readonly owner: string;
   readonly context: CallContext;
+  asked: Asked;
 }
 
 /** The right to send: under the row's dot, whoever took it first. */
@@ -80,7 +87,8 @@ export class KeyedWrites {
     const scope = { tenantNumber: target.tenant.number, key: target.key, idempotencyKey: idempotencyKeyBytes };
     const name = JSON.stringify([scope.tenantNumber, Buffer.from(scope.key).toString('latin1'), idempotencyKey]);
     const owner = `${this.#parts.actor}/${++this.#attempts}`;
-    const attempt = { ...write, scope, fingerprint: writeFingerprint(write.value), owner, context };
+    const fingerprint = writeFingerprint(write.value);
+    const attempt: Attempt = { ...write, scope, fingerprint, owner, context, asked: 'replicas' };
     await this.#awaitLocalTwin(name, attempt);
     const run = this.#run(attempt);
     this.#running.set(name, run);
@@ -113,7 +121,8 @@ export class KeyedWrites {
     const claim = await inTime(this.#parts.clock, attempt.context, claiming);
     if (claim === undefined) {
       this.#abandon(attempt, claiming);
-      throw new QuorateError('deadline_exceeded', NOTHING_SENT);
+      const asked = ASKED[attempt.asked];
+      throw new QuorateError('deadline_exceeded', `the deadline passed while ${asked}; nothing was written`);
     }
     if (claim.kind === 'answered') return { idempotencyKey, ...claim.answer, isDuplicate: true };
     const answer = await this.#send(attempt, claim);
@@ -126,14 +135,17 @@ export class KeyedWrites {
     const { target, level, context, scope, fingerprint } = attempt;
     let dot: Dot;
     try {
+      writes.checkReachable(target, level, context);
       dot = await writes.takeDot(target, level, context);
     } catch (error) {
+      attempt.asked = 'store';
       const known = await store.find(scope);
       if (known === undefined) throw error;
       if (!sameFingerprint(known.fingerprint, fingerprint)) throw idempotencyConflict();
       if (known.state.kind !== 'answered') throw error;
       return { kind: 'answered', answer: known.state.answer };
     }
+    attempt.asked = 'store';
     return this.#claim(attempt, dot);
   }
 

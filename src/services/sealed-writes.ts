@@ -39,7 +39,7 @@ export class SealedWrites {
     }
     switch (opened.kind) {
       case 'forged':
-        throw invalidField('idempotency_key', 'has a reserved prefix, but was not issued for this tenant and key');
+        throw invalidField('idempotency_key', 'has a reserved prefix, but was not issued for such a write');
       case 'expired':
         throw invalidField('idempotency_key', 'was issued more than 24 h ago');
       case 'valid': {
@@ -56,7 +56,7 @@ export class SealedWrites {
 }
 
 export function idempotencyConflict(): QuorateError {
-  return new QuorateError('idempotency_conflict', 'idempotency_key was used for a write of another value to this key');
+  return new QuorateError('idempotency_conflict', 'idempotency_key was used for a write of another value');
 }
 
 function scopeOf({ tenant, key }: KeyTarget): SealedScope {
