@@ -105,6 +105,12 @@ export class ReadTally {
     return this.#answered.acknowledged.size;
   }
 
+  /** What each node that answered told, in words. */
+  get answers(): ReadonlyMap<string, string> {
+    const words = (clock: Clock | null) => (this.#isWinner(clock?.[0]) ? 'holds the newest value' : 'answered');
+    return new Map([...this.#known].map(([nodeId, clock]) => [nodeId, words(clock)]));
+  }
+
   /** Nodes that answered with less than the winner: worth repairing in the background once the read is decided. */
   get behind(): string[] {
     const winner = this.#winner;

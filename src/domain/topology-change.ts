@@ -86,8 +86,8 @@ export function decideAddNode(
   if (known !== undefined) return decideKnownNode(state, known, candidate);
   if (state.tenantCount > 0) {
     throw nodeInUse(
-      `storage node "${nodeId}" can't join while tenants exist: moving data is not there yet in this release, ` +
-        'so all nodes have to be added before the first tenant',
+      `storage node "${nodeId}" can't join a cluster that is in use: moving data is not there yet in this release, ` +
+        'so all nodes have to be added before anything is stored',
     );
   }
   const migration = completedAtOnce({ migrationId, type: 'node_addition', nodeId, tenantId: '' }, state.nowSeconds);
@@ -135,13 +135,13 @@ export function decideRemoveNode(
   const remaining = state.nodes.filter((node) => node.nodeId !== nodeId && node.status === 'active').length;
   if (remaining < state.replicationFactorMax) {
     throw nodeInUse(
-      `removing storage node "${nodeId}" would leave ${remaining}, fewer than the replication factor ` +
-        `${state.replicationFactorMax} of some tenant`,
+      `removing storage node "${nodeId}" would leave ${remaining}, too few for data of which ` +
+        `${state.replicationFactorMax} copies are kept`,
     );
   }
   if (state.tenantCount > 0) {
     throw nodeInUse(
-      `storage node "${nodeId}" can't leave while tenants exist: moving data is not there yet in this release`,
+      `storage node "${nodeId}" can't leave a cluster that is in use: moving data is not there yet in this release`,
     );
   }
   const migration = completedAtOnce({ migrationId, type: 'node_deletion', nodeId, tenantId: '' }, state.nowSeconds);

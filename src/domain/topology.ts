@@ -1,5 +1,6 @@
 import type { ReplicaSets } from './level-tally.js';
 import { buildRing, type Ring, replicaSet } from './ring.js';
+import { TenantDirectory } from './tenant-directory.js';
 import { keyToken, type Token } from './token.js';
 
 /** "inactive" while joining, "draining" while leaving; gone nodes leave the list. */
@@ -45,7 +46,7 @@ export interface TopologySnapshot {
   readonly epoch: number;
   readonly ring: Ring;
   readonly nodes: ReadonlyMap<string, StorageNode>;
-  readonly tenants: ReadonlyMap<string, Tenant>;
+  readonly tenants: TenantDirectory;
 }
 
 /** Where one key lives at one epoch. */
@@ -62,7 +63,7 @@ export function snapshotOf(state: Omit<TopologyState, 'nextTenantNumber'>): Topo
     epoch: state.epoch,
     ring: buildRing(state.nodes.filter(({ status }) => status === 'active')),
     nodes: new Map(state.nodes.map((node) => [node.nodeId, node])),
-    tenants: new Map(state.tenants.map((tenant) => [tenant.tenantId, tenant])),
+    tenants: TenantDirectory.of(state.tenants),
   };
 }
 

@@ -11,7 +11,7 @@ import type { Log } from '../ports/log.js';
 import type { Random } from '../ports/random.js';
 import type { CallContext } from '../services/coordinator-services.js';
 import { ERRORS_HEADER } from './error-headers.js';
-import { connectErrorOf, type Failure, failureOf } from './failure.js';
+import { connectErrorOf, type Failure, failureOf, type Repetition } from './failure.js';
 
 /** How failing calls end: with a status, or as an OK answer whose `success` is false. */
 export type ErrorMode = 'status' | 'inline';
@@ -33,6 +33,8 @@ export interface Call<Input extends DescMessage, Output extends DescMessage> {
   readonly method: DescMethodUnary<Input, Output>;
   /** Fields of the response that a failing call shows as well. */
   readonly echo: (request: MessageShape<Input>) => MessageInitShape<Output>;
+  /** What a second run of the request would do; harmless where the call doesn't say. */
+  readonly repetition?: (request: MessageShape<Input>) => Repetition;
   readonly run: (request: MessageShape<Input>, context: CallContext) => Promise<MessageInitShape<Output>>;
 }
 
@@ -66,7 +68,7 @@ interface ResponseFields {
  */
 export async function runCall<Input extends DescMessage, Output extends DescMessage>(
   parts: CallParts,
-  { method, echo, run }: Call<Input, Output>,
+  { method, echo, repetition, run }: Call<Input, Output>,
   request: MessageShape<Input>,
   terms: CallTerms,
 ): Promise<CallAnswer<Output>> {
@@ -77,7 +79,7 @@ export async function runCall<Input extends DescMessage, Output extends DescMess
     const fields = await run(request, callContext(parts, terms));
     return { response: respond(output, { ...echo(request), ...fields }, { success: true }) };
   } catch (error) {
-    const failure = failureOf(error, method.name, parts.log, parts.random);
+    const failure = failureOf(error, method.name, parts.log, parts.random, repetition?.(request));
     const { message, errorCode, replicaCount } = failure;
     const known = { success: false, errorMessage: message, errorCode, replicaCount };
     const response = respond(output, echo(request), known);

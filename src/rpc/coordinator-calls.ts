@@ -17,6 +17,7 @@ function keyValueCalls(services: CoordinatorServices) {
   return {
     writeKeyValue: call(method.writeKeyValue, {
       echo: ({ key, idempotencyKey, consistency }) => ({ key, idempotencyKey, consistency }),
+      repetition: ({ idempotencyKey }) => (idempotencyKey === '' ? 'unkeyed_write' : 'keyed_write'),
       async run(request, context) {
         const { idempotencyKey, clock, replicaCount, level, isDuplicate } = await services.write(request, context);
         const vectorClock = vectorClockMessage(clock);

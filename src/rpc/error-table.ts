@@ -5,7 +5,7 @@ export interface ErrorEntry {
   readonly code: ErrorCode;
   /** The Connect and gRPC status. */
   readonly status: Code;
-  /** The same request may succeed when sent again as it is. */
+  /** The same request may succeed when sent again as it is, unless it is a write that would then run twice. */
   readonly retryable: boolean;
 }
 

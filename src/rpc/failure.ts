@@ -22,13 +22,30 @@ export interface Failure extends ErrorEntry {
   readonly metadata: Readonly<Record<string, string>>;
 }
 
+/** Whether a request does the same when it runs twice: reads, and writes that bear a client's idempotency key, do. */
+export type Repetition = 'harmless' | 'keyed_write' | 'unkeyed_write';
+
+const OPEN_OUTCOME: Readonly<Record<Repetition, string>> = {
+  harmless: '',
+  keyed_write: '; it may or may not take effect: to be sure, send it again with the same idempotency_key',
+  unkeyed_write: '; it may or may not take effect: send it with an idempotency_key to be able to repeat it',
+};
+
 /** What was thrown, as a failure. Anything unexpected is INTERNAL_ERROR with a request id, and one log line that has it. */
-export function failureOf(error: unknown, rpc: string, log: Log, random: Random): Failure {
+export function failureOf(
+  error: unknown,
+  rpc: string,
+  log: Log,
+  random: Random,
+  repetition: Repetition = 'harmless',
+): Failure {
   const known = error instanceof QuorateError ? error : unexpected(error, rpc, log, random);
   const entry = ERROR_TABLE[known.kind];
   const { outcomeUnknown, replicaCount, metadata } = known;
-  const message = shortened(`${entry.code}: ${known.message}`);
-  return { ...entry, message, errorCode: ErrorCode[entry.code], outcomeUnknown, replicaCount, metadata };
+  // A second run of a write that was taken would overwrite what others wrote between the two.
+  const retryable = entry.retryable && !(outcomeUnknown && repetition === 'unkeyed_write');
+  const message = shortened(`${entry.code}: ${known.message}`) + (outcomeUnknown ? OPEN_OUTCOME[repetition] : '');
+  return { ...entry, retryable, message, errorCode: ErrorCode[entry.code], outcomeUnknown, replicaCount, metadata };
 }
 
 /** The failure as a status whose details are ErrorDetail and, unless it repeats something long, the RPC's own response. */

@@ -6,10 +6,17 @@ import {
   sameFingerprint,
   type WriteAnswer,
 } from '../domain/idempotency.js';
+import type { Level } from '../domain/level.js';
 import { type Clock, sleep } from '../ports/clock.js';
 import type { IdempotencyStore, KeyedRow } from '../ports/idempotency-store.js';
 import type { CallContext } from './coordinator-services.js';
-import { afterEarlierAttempt, idempotencyConflict, stillRunning, tooLateToSend } from './idempotency-failures.js';
+import {
+  afterEarlierAttempt,
+  idempotencyConflict,
+  stillRunning,
+  tooLateToSend,
+  type Waited,
+} from './idempotency-failures.js';
 import { type Deadline, isOver } from './operation-deadline.js';
 import type { KeyTarget } from './replica-plan.js';
 import type { ReplicatedWrite } from './replicated-write.js';
@@ -31,6 +38,7 @@ export interface KeyedClaimParts {
 /** A request on its way, without its value: that must go with the request, however long the store takes to answer. */
 export interface Attempt {
   readonly target: KeyTarget;
+  readonly level: Level;
   readonly scope: IdempotencyScope;
   readonly fingerprint: Uint8Array;
   readonly owner: string;
@@ -57,6 +65,7 @@ export class KeyedClaim {
   readonly #parts: KeyedClaimParts;
   readonly #attempt: Attempt;
   #metEarlier = false;
+  #waitsFor: Waited = 'replicas';
 
   constructor(parts: KeyedClaimParts, attempt: Attempt) {
     this.#parts = parts;
@@ -66,6 +75,11 @@ export class KeyedClaim {
   /** Whether an earlier attempt under the key is known, which may take effect. */
   get metEarlier(): boolean {
     return this.#metEarlier;
+  }
+
+  /** Where its time goes at present. */
+  get waitsFor(): Waited {
+    return this.#waitsFor;
   }
 
   /** @throws QuorateError idempotency_conflict, idempotency_running, deadline_exceeded, and what asking and the store throw */
@@ -82,13 +96,16 @@ export class KeyedClaim {
    * be greater than every write that a quorum had acknowledged before.
    */
   async #askAndReserve(): Promise<Claim> {
-    const { target, context } = this.#attempt;
+    const { target, level, context } = this.#attempt;
     let dot: Dot;
     try {
+      this.#parts.writes.checkReachable(target, level, context);
       dot = await this.#parts.writes.takeDot(target, 'quorum', context);
     } catch (error) {
+      this.#waitsFor = 'store';
       return this.#answerDespite(error);
     }
+    this.#waitsFor = 'store';
     return this.#claim(dot);
   }
 

@@ -44,7 +44,7 @@ export class KeyedWrites {
     const scope = { tenantNumber: target.tenant.number, key: target.key, idempotencyKey: idempotencyKeyBytes };
     const name = JSON.stringify([scope.tenantNumber, Buffer.from(scope.key).toString('latin1'), idempotencyKey]);
     const owner = `${this.#parts.actor}/${++this.#attempts}`;
-    const attempt = { target, scope, fingerprint: writeFingerprint(write.value), owner, context };
+    const attempt = { target, level: write.level, scope, fingerprint: writeFingerprint(write.value), owner, context };
     await this.#awaitLocalTwin(name, context);
     const run = this.#run(write, attempt);
     this.#running.set(name, run);
@@ -79,7 +79,7 @@ export class KeyedWrites {
     const claimed = await inTime(this.#parts.clock, attempt.context, claiming);
     if (claimed === undefined) {
       this.#abandon(claiming);
-      throw tooLateToSend(claim.metEarlier);
+      throw tooLateToSend(claim.metEarlier, claim.waitsFor);
     }
     if (claimed.kind === 'answered') return { idempotencyKey, ...claimed.answer, isDuplicate: true };
     return this.#send(write, claimed.lease, attempt.context);

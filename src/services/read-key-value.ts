@@ -1,6 +1,7 @@
 import { QuorateError } from '../domain/errors.js';
 import type { Level } from '../domain/level.js';
 import { checkId, checkKey, checkLevel, type FieldLimits } from '../domain/request-fields.js';
+import { shownText } from '../domain/shown-text.js';
 import type { Clock } from '../ports/clock.js';
 import type { ReplicaStreams } from '../ports/replica-stream.js';
 import type { CallContext, ReadOutcome, ReadRequest } from './coordinator-services.js';
@@ -39,7 +40,7 @@ export class ReadKeyValue {
     const verdict = await this.#readAt(level, { tenant, key }, context);
     const value = verdict.kind === 'found' ? verdict.record.version.value : null;
     if (verdict.kind === 'absent' || value === null) {
-      throw new QuorateError('key_not_found', `tenant "${tenantId}" has no such key`);
+      throw new QuorateError('key_not_found', `key ${shownText(request.key)} does not exist`);
     }
     return { value, clock: verdict.record.clock };
   }
@@ -52,7 +53,8 @@ export class ReadKeyValue {
       const deadlineMs = operationDeadline(clock, context, replicaTimeoutMs);
       const ranked = this.#ranking.rank(plan, level);
       const round = new ReadRound({ replicas, clock, level, plan, ranked, shortfall, deadlineMs, context });
-      const verdict = isOver(clock, context) ? UNASKED : await round.run();
+      const isAsked = !isOver(clock, context);
+      const verdict = isAsked ? await round.run() : UNASKED;
       if (verdict.kind !== 'unreachable') return verdict;
       if (await reachedNewerEpoch(topology, shortfall, clock, context, false)) continue;
       throw shortfall.toError({
@@ -62,6 +64,7 @@ export class ReadKeyValue {
         replicaCount: verdict.lacking === 'answers' ? round.tally.answeredCount : round.tally.heldCount,
         outcomeUnknown: false,
         deadlinePassed: isOver(clock, context),
+        ...(isAsked ? { answers: round.tally.answers } : {}),
       });
     }
   }

@@ -55,7 +55,7 @@ export class ReadRound {
     });
   }
 
-  get tally(): Pick<ReadTally, 'answeredCount' | 'heldCount'> {
+  get tally(): Pick<ReadTally, 'answeredCount' | 'heldCount' | 'answers'> {
     return this.#tally;
   }
 

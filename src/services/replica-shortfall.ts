@@ -1,7 +1,10 @@
 import { QuorateError } from '../domain/errors.js';
 import { type Level, neededAt } from '../domain/level.js';
-import type { ReplicaSets } from '../domain/level-tally.js';
-import type { ReplicaFailure } from '../ports/replica-stream.js';
+import { LevelTally, nodesOf, type ReplicaSets } from '../domain/level-tally.js';
+import type { ReplicaFailure, ReplicaStreams } from '../ports/replica-stream.js';
+
+/** A storage node's own words in a message: some replicas' together leave room for the rest. */
+const REASON_LENGTH_MAX = 120;
 
 /** Collects why replicas did not answer, for the error that a request ends with when too many didn't. */
 export class ReplicaShortfall {
@@ -10,20 +13,9 @@ export class ReplicaShortfall {
   #fencedEpoch: number | undefined;
 
   add(nodeId: string, failure: ReplicaFailure): void {
-    switch (failure.kind) {
-      case 'fenced':
-        this.#fencedEpoch = Math.max(this.#fencedEpoch ?? 0, failure.epoch);
-        this.#reasons.set(nodeId, `has seen epoch ${failure.epoch}`);
-        this.#untouched.add(nodeId);
-        return;
-      case 'refused':
-        this.#reasons.set(nodeId, failure.message);
-        this.#untouched.add(nodeId);
-        return;
-      case 'failed':
-        this.#reasons.set(nodeId, failure.reason);
-        if (!failure.sent) this.#untouched.add(nodeId);
-    }
+    this.#reasons.set(nodeId, reasonOf(failure));
+    if (failure.kind === 'fenced') this.#fencedEpoch = Math.max(this.#fencedEpoch ?? 0, failure.epoch);
+    if (failure.kind !== 'failed' || !failure.sent) this.#untouched.add(nodeId);
   }
 
   /** The greatest epoch that a node refused the operation for; undefined when none did. */
@@ -37,24 +29,61 @@ export class ReplicaShortfall {
   }
 
   toError(facts: {
+    /** What too few replicas did, such as "acknowledge". */
     readonly doing: string;
     readonly level: Level;
     readonly sets: ReplicaSets;
     readonly replicaCount: number;
     readonly outcomeUnknown: boolean;
     readonly deadlinePassed: boolean;
+    /** What those did that answered, where all were asked. */
+    readonly answers?: ReadonlyMap<string, string>;
   }): QuorateError {
-    const { doing, level, sets, replicaCount, outcomeUnknown, deadlinePassed } = facts;
+    const { doing, level, sets, replicaCount, outcomeUnknown, deadlinePassed, answers } = facts;
     const size = Math.max(0, ...sets.map((set) => set.length));
-    const reasons = [...this.#reasons].map(([nodeId, reason]) => `${nodeId}: ${reason}`).join('; ');
+    const said = nodesOf(sets).flatMap((nodeId) => {
+      const words = answers?.get(nodeId) ?? this.#reasons.get(nodeId) ?? (answers && 'no answer yet');
+      return words === undefined ? [] : [`${nodeId}: ${words}`];
+    });
     const message =
       `consistency "${level}" needs ${neededAt(level, size)} of ${size} replicas to ${doing}, ` +
-      `${replicaCount} did${reasons === '' ? '' : ` (${reasons})`}` +
-      (outcomeUnknown ? '; the write may or may not take effect' : '');
+      `${replicaCount} did${said.length === 0 ? '' : ` (${said.join('; ')})`}`;
     const kind = deadlinePassed ? 'deadline_exceeded' : 'quorum_not_reached';
     return new QuorateError(kind, deadlinePassed ? `the deadline passed: ${message}` : message, {
       outcomeUnknown,
       replicaCount,
     });
   }
+}
+
+/** Why the level is out of reach before anybody is asked: replicas that would take no operation; undefined when it isn't. */
+export function knownShortfall(
+  replicas: ReplicaStreams,
+  sets: ReplicaSets,
+  level: Level,
+): ReplicaShortfall | undefined {
+  const tally = new LevelTally(sets, (size) => neededAt(level, size));
+  const shortfall = new ReplicaShortfall();
+  for (const nodeId of nodesOf(sets)) {
+    const reason = replicas.refusal(nodeId);
+    if (reason === undefined) continue;
+    tally.fail(nodeId);
+    shortfall.add(nodeId, { kind: 'failed', reason, sent: false });
+  }
+  return tally.outcome === 'unreachable' ? shortfall : undefined;
+}
+
+function reasonOf(failure: ReplicaFailure): string {
+  switch (failure.kind) {
+    case 'fenced':
+      return `has seen epoch ${failure.epoch}`;
+    case 'refused':
+      return cut(failure.message);
+    case 'failed':
+      return cut(failure.reason);
+  }
+}
+
+function cut(reason: string): string {
+  return reason.length <= REASON_LENGTH_MAX ? reason : `${reason.slice(0, REASON_LENGTH_MAX)}…`;
 }

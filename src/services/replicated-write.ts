@@ -1,16 +1,15 @@
 import type { Dot, Clock as VectorClock } from '../domain/clock.js';
+import type { QuorateError } from '../domain/errors.js';
 import type { Level } from '../domain/level.js';
+import type { ReplicaSets } from '../domain/level-tally.js';
 import { recordOf } from '../domain/record.js';
-import { WriteTally } from '../domain/write-tally.js';
-import type { ReplicaFailure, WriteResult } from '../ports/replica-stream.js';
 import { encodeRecord } from '../wire/record-format.js';
 import type { CallContext } from './coordinator-services.js';
-import { fanOut } from './fan-out.js';
-import { followedWrite } from './followed-write.js';
 import { NextDot, type NextDotParts } from './next-dot.js';
 import { isOver, operationDeadline, reachedNewerEpoch } from './operation-deadline.js';
 import { type KeyTarget, planReplicas } from './replica-plan.js';
-import { ReplicaShortfall } from './replica-shortfall.js';
+import { knownShortfall, type ReplicaShortfall } from './replica-shortfall.js';
+import { WriteRound } from './write-round.js';
 
 export interface AcknowledgedWrite {
   /** The join of the acknowledged clocks. */
@@ -36,8 +35,17 @@ export class ReplicatedWrite {
     return this.#dots.take(target, level, context);
   }
 
+  /** @throws QuorateError quorum_not_reached, deadline_exceeded: too few replicas are connected to reach the level */
+  checkReachable(target: KeyTarget, level: Level, context: CallContext): void {
+    const { topology, replicas } = this.#parts;
+    const { sets } = planReplicas(topology, target).placement;
+    const shortfall = knownShortfall(replicas, sets, level);
+    if (shortfall !== undefined) throw this.#unsent(shortfall, level, sets, false, context);
+  }
+
   /**
-   * Sends the value under the dot to every replica until the level holds it or has passed it.
+   * Sends the value under the dot to every replica until the level holds it or has passed it; to none where it is known
+   * that too few take it.
    * @throws QuorateError quorum_not_reached, deadline_exceeded; with `outcomeUnknown` unless no replica can have a copy
    */
   async send(
@@ -54,45 +62,37 @@ export class ReplicatedWrite {
     for (;;) {
       const plan = planReplicas(topology, target);
       const { sets } = plan.placement;
-      const tally = new WriteTally(sets, level, record.clock);
-      const shortfall = new ReplicaShortfall();
-      const deadlineMs = operationDeadline(clock, context, this.#parts.replicaTimeoutMs);
-      if (tally.outcome === 'pending' && !isOver(clock, context)) {
-        await fanOut(
-          plan.nodeIds,
-          followedWrite(plan.nodeIds.length, encoded, (nodeId, sent) =>
-            replicas.write(nodeId, plan.operation, sent, deadlineMs),
-          ),
-          (nodeId, result: WriteResult) => {
-            if (!('clock' in result)) fail(nodeId, result, tally, shortfall);
-            else tally.acknowledge(nodeId, result.clock);
-            return tally.outcome === 'pending' ? undefined : true;
-          },
-        );
-        mayHaveReached ||= shortfall.mayHaveReached(plan.nodeIds);
+      const known = knownShortfall(replicas, sets, level);
+      if (known !== undefined) throw this.#unsent(known, level, sets, mayHaveReached, context);
+      const round = new WriteRound(this.#parts, plan, level, encoded);
+      const { tally, shortfall } = round;
+      const isSent = !isOver(clock, context);
+      if (isSent) {
+        await round.run(encoded, operationDeadline(clock, context, this.#parts.replicaTimeoutMs));
+        mayHaveReached ||= round.mayHaveReached;
       }
       if (tally.outcome === 'reached') return { clock: tally.clock, replicaCount: tally.replicaCount };
       if (await reachedNewerEpoch(topology, shortfall, clock, context, mayHaveReached)) continue;
-      const { replicaCount } = tally;
-      const deadlinePassed = isOver(clock, context);
       throw shortfall.toError({
         doing: 'acknowledge',
         level,
         sets,
-        replicaCount,
+        replicaCount: tally.replicaCount,
         outcomeUnknown: mayHaveReached,
-        deadlinePassed,
+        deadlinePassed: isOver(clock, context),
+        ...(isSent ? { answers: tally.answers } : {}),
       });
     }
   }
-}
 
-function fail(
-  nodeId: string,
-  failure: ReplicaFailure,
-  tally: { fail(nodeId: string): void },
-  shortfall: ReplicaShortfall,
-): void {
-  tally.fail(nodeId);
-  shortfall.add(nodeId, failure);
+  #unsent(
+    shortfall: ReplicaShortfall,
+    level: Level,
+    sets: ReplicaSets,
+    outcomeUnknown: boolean,
+    context: CallContext,
+  ): QuorateError {
+    const deadlinePassed = isOver(this.#parts.clock, context);
+    return shortfall.toError({ doing: 'acknowledge', level, sets, replicaCount: 0, outcomeUnknown, deadlinePassed });
+  }
 }

@@ -40,7 +40,7 @@ export class SealedWrites {
     }
     switch (opened.kind) {
       case 'forged':
-        throw invalidField('idempotency_key', 'has a reserved prefix, but was not issued for this tenant and key');
+        throw invalidField('idempotency_key', 'has a reserved prefix, but was not issued for this write');
       case 'expired':
         throw invalidField('idempotency_key', 'was issued more than 24 h ago');
       case 'valid': {

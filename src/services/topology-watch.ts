@@ -1,4 +1,5 @@
 import { MetadataUnavailableError, QuorateError } from '../domain/errors.js';
+import { TenantDirectory } from '../domain/tenant-directory.js';
 import { snapshotOf, type Tenant, type TopologySnapshot } from '../domain/topology.js';
 import type { Clock } from '../ports/clock.js';
 import type { TopologyStore } from '../ports/topology-store.js';
@@ -14,8 +15,8 @@ export interface TenantView {
 }
 
 /**
- * The topology in memory. A change of nodes or of a replication factor swaps in a new snapshot; a new tenant, which
- * leaves everything else as it is, joins the present one.
+ * The topology in memory, as snapshots that never change: a change of nodes or of a replication factor swaps in a new
+ * one, and a new tenant one that shares everything else with the last.
  */
 export class TopologyWatch {
   readonly #store: TopologyStore;
@@ -23,7 +24,6 @@ export class TopologyWatch {
   readonly #listeners: ((snapshot: TopologySnapshot) => void)[] = [];
   readonly #misses = new Map<string, number>();
   readonly #lookups = new Map<string, Promise<Tenant | undefined>>();
-  #tenants = new Map<string, Tenant>();
   #snapshot: TopologySnapshot = snapshotOf({ epoch: 0, nodes: [], tenants: [] });
   /** Tenants below this are known, unless a replication factor has changed since. */
   #nextTenantNumber = 0;
@@ -68,7 +68,7 @@ export class TopologyWatch {
     const { version, tenants } = await this.#store.tenantsFrom(this.#nextTenantNumber);
     // Whoever learns of a tenant must know the nodes of that epoch: an older ring may miss replicas of its first writes.
     if (version.epoch !== this.#snapshot.epoch) return this.refresh();
-    for (const tenant of tenants) this.#learn(tenant);
+    this.#learn(tenants);
     this.#nextTenantNumber = Math.max(this.#nextTenantNumber, version.nextTenantNumber);
   }
 
@@ -84,12 +84,12 @@ export class TopologyWatch {
 
   /** @throws QuorateError tenant_not_found, metadata_unavailable */
   async tenant(tenantId: string): Promise<TenantView> {
-    const tenant = this.#tenants.get(tenantId) ?? (await this.#find(tenantId));
+    const tenant = this.#snapshot.tenants.get(tenantId) ?? (await this.#find(tenantId));
     if (tenant === undefined) {
       throw new QuorateError('tenant_not_found', `tenant "${tenantId}" does not exist`);
     }
     // The lookup may have taken a while: the newest snapshot and its own idea of the tenant count.
-    return { snapshot: this.#snapshot, tenant: this.#tenants.get(tenantId) ?? tenant };
+    return { snapshot: this.#snapshot, tenant: this.#snapshot.tenants.get(tenantId) ?? tenant };
   }
 
   /** A tenant was created here: it is known before anybody asks for it. Where the store went away meanwhile, the next poll does it. */
@@ -101,12 +101,9 @@ export class TopologyWatch {
   async #load(): Promise<void> {
     const state = await this.#store.load();
     if (state.epoch < this.#snapshot.epoch) return;
-    const tenants = new Map(state.tenants.map((tenant) => [tenant.tenantId, tenant]));
     const changed = state.epoch !== this.#snapshot.epoch;
     // The ring is rebuilt only when the nodes may be others.
-    const snapshot = changed ? snapshotOf(state) : this.#snapshot;
-    this.#tenants = tenants;
-    this.#snapshot = { ...snapshot, tenants };
+    this.#snapshot = changed ? snapshotOf(state) : { ...this.#snapshot, tenants: TenantDirectory.of(state.tenants) };
     this.#nextTenantNumber = state.nextTenantNumber;
     this.#misses.clear();
     if (changed) for (const listener of this.#listeners) listener(this.#snapshot);
@@ -130,13 +127,14 @@ export class TopologyWatch {
       this.#rememberMiss(tenantId);
       return undefined;
     }
-    if (epoch === this.#snapshot.epoch) this.#learn(tenant);
-    return this.#tenants.get(tenantId) ?? tenant;
+    if (epoch === this.#snapshot.epoch) this.#learn([tenant]);
+    return this.#snapshot.tenants.get(tenantId) ?? tenant;
   }
 
-  #learn(tenant: Tenant): void {
-    this.#tenants.set(tenant.tenantId, tenant);
-    this.#misses.delete(tenant.tenantId);
+  /** The present snapshot stays as it is, for whoever uses it; no listener needs to hear of tenants. */
+  #learn(tenants: readonly Tenant[]): void {
+    this.#snapshot = { ...this.#snapshot, tenants: this.#snapshot.tenants.with(tenants) };
+    for (const { tenantId } of tenants) this.#misses.delete(tenantId);
   }
 
   #rememberMiss(tenantId: string): void {

@@ -56,7 +56,14 @@ export function describeClient(name: string, connect: () => Promise<ClientAdapte
     });
 
     it.each<[string, string, JsonMessage, string, string, string]>([
-      ['a missing key', 'ReadKeyValue', { tenantId, key: 'nothing' }, 'not_found', 'KEY_NOT_FOUND', 'no such key'],
+      [
+        'a missing key',
+        'ReadKeyValue',
+        { tenantId, key: 'nothing' },
+        'not_found',
+        'KEY_NOT_FOUND',
+        'key "nothing" does not exist',
+      ],
       ['a missing tenant', 'GetTenant', { tenantId: 'nobody' }, 'not_found', 'TENANT_NOT_FOUND', 'nobody'],
       ['a tenant twice', 'CreateTenant', { tenantId }, 'already_exists', 'TENANT_EXISTS', tenantId],
       [

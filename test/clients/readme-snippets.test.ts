@@ -58,7 +58,7 @@ describe("the README's snippets run as they stand", () => {
 
   it.each([
     ['TypeScript in Node.js', 'blue\n'],
-    ['TypeScript in a browser', 'KEY_NOT_FOUND: tenant "demo" has no such key false\n'],
+    ['TypeScript in a browser', 'KEY_NOT_FOUND: key "nothing here" does not exist false\n'],
   ])('for %s', async (title, expected) => {
     const [code = ''] = snippets(title, 'ts');
     const name = title.replaceAll(/\W/g, '-');

@@ -2,6 +2,7 @@ import { fromJson, type JsonObject, toJson } from '@bufbuild/protobuf';
 import { ConnectError } from '@connectrpc/connect';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type FailureKind, QuorateError } from '../../src/domain/errors.js';
+import { CoordinatorService } from '../../src/gen/coordinator/v1/coordinator_pb.js';
 import { ErrorDetailSchema } from '../../src/gen/coordinator/v1/errors_pb.js';
 import { ClientTransports, type TransportName } from '../support/client-transports.js';
 import { type ServedCoordinator, serveCoordinator } from '../support/served-coordinator.js';
@@ -45,10 +46,17 @@ async function failedCall(name: TransportName, example: RpcExample): Promise<Con
   throw new Error('the call succeeded, or failed without a status');
 }
 
+/** Of a failure whose outcome is unknown; the example's write bears an idempotency key. */
+function messageOf({ rpc }: RpcExample, code: string): string {
+  const open = '; it may or may not take effect: to be sure, send it again with the same idempotency_key';
+  return `${code}: what went wrong${rpc.name === 'WriteKeyValue' ? open : ''}`;
+}
+
 /** The RPC's own response of a failed call, with every field. */
-function failedResponse({ rpc, echoed }: RpcExample, kind: FailureKind): JsonObject {
+function failedResponse(example: RpcExample, kind: FailureKind): JsonObject {
+  const { rpc, echoed } = example;
   const { code } = EXPECTED_FAILURES[kind];
-  const told = { success: false, errorCode: code, errorMessage: `${code}: what went wrong` };
+  const told = { success: false, errorCode: code, errorMessage: messageOf(example, code) };
   const counted = rpc.name === 'WriteKeyValue' ? { replicaCount: 1 } : {};
   const untold = toJson(rpc.output, fromJson(rpc.output, {}), WHOLE) as JsonObject;
   return { ...untold, ...told, ...counted, ...echoed };
@@ -61,7 +69,7 @@ describe.each(PROTOCOLS)('a failing call over %s', (name) => {
     for (const example of NINE_RPCS) {
       const error = await failedCall(name, example);
       expect(error.code).toBe(status);
-      expect(error.rawMessage).toBe(`${code}: what went wrong`);
+      expect(error.rawMessage).toBe(messageOf(example, code));
       expect(error.metadata.get('coordinator-error-code')).toBe(code);
       expect(error.findDetails(ErrorDetailSchema).map((detail) => toJson(ErrorDetailSchema, detail, WHOLE))).toEqual([
         { code, message: error.rawMessage, retryable, outcomeUnknown: true, metadata: { field: 'tenant_id' } },
@@ -80,6 +88,29 @@ describe.each(PROTOCOLS)('a failing call over %s', (name) => {
       expect(toJson(example.rpc.output, answer.message, WHOLE)).toEqual(failedResponse(example, kind));
       expect(answer.header.get('coordinator-error-code')).toBe(EXPECTED_FAILURES[kind].code);
     }
+  });
+});
+
+describe.each(FAILURE_KINDS)('a write that failed as %s', (kind) => {
+  const rpc = CoordinatorService.method.writeKeyValue;
+
+  it.each([
+    ['without a key, though some replica may have it', '', true],
+    ['with a key, though some replica may have it', 'mine', true],
+    ['without a key, and was taken by nobody', '', false],
+  ])('%s, is retryable only where it can not run twice', async (_what, idempotencyKey, outcomeUnknown) => {
+    served.services.before = () => {
+      throw new QuorateError(kind, 'what went wrong', { outcomeUnknown });
+    };
+    const error = await transports
+      .get('gRPC')
+      .unary(rpc, undefined, undefined, undefined, { idempotencyKey })
+      .catch((failure: unknown) => failure);
+    const [detail] = ConnectError.from(error).findDetails(ErrorDetailSchema);
+    const mayRunTwice = outcomeUnknown && idempotencyKey === '';
+    expect(detail?.retryable).toBe(EXPECTED_FAILURES[kind].retryable && !mayRunTwice);
+    const advice = 'send it with an idempotency_key to be able to repeat it';
+    expect(detail?.message.includes(advice)).toBe(mayRunTwice);
   });
 });
 

@@ -9,7 +9,7 @@ function spelt(message: string): string | null {
 }
 
 it.each([
-  ['KEY_NOT_FOUND: tenant "t" has no such key', 'KEY_NOT_FOUND: tenant "t" has no such key'],
+  ['KEY_NOT_FOUND: key "k" does not exist', 'KEY_NOT_FOUND: key "k" does not exist'],
   ['100 % of it', '100 %25 of it'],
   ['ü\n🔑', '%C3%BC%0A%F0%9F%94%91'],
 ])('spells %j as %s', (message, expected) => {

@@ -49,7 +49,19 @@ describe('a read', () => {
   });
 
   it('answers a key that a majority lacks as absent, a vote like any other', async () => {
-    expect(await failure(read())).toMatchObject({ kind: 'key_not_found' });
+    expect(await failure(read())).toMatchObject({ kind: 'key_not_found', message: 'key "key" does not exist' });
+  });
+
+  it('says who answered and why the others did not when too few did', async () => {
+    hold(0, OLD);
+    Object.assign(node(1), { refusal: 'corrupt', delayMs: 3 });
+    node(2).conduct = 'down';
+    const error = await failure(read());
+    expect(error).toMatchObject({ kind: 'quorum_not_reached', replicaCount: 1 });
+    expect(error.message).toContain('needs 2 of 3 replicas to answer, 1 did (');
+    expect(error.message).toContain(`${order[0]}: holds the newest value`);
+    expect(error.message).toContain(`${order[1]}: it said corrupt`);
+    expect(error.message).toContain(`${order[2]}: connection refused`);
   });
 
   it('fetches the value where only a head is the newest, and brings the others up before it answers', async () => {
@@ -211,6 +223,18 @@ describe('a read', () => {
     await read();
     await cluster.clock.advance(100);
     expect(held(0)).toEqual(NEW);
+  });
+
+  it('tries such a repair once only where the replica fails meanwhile', async () => {
+    for (const i of [1, 2]) hold(i, NEW);
+    hold(0, OLD);
+    Object.assign(node(0), { delayMs: 3 });
+    cluster.clock.after(1, () => {
+      node(0).conduct = 'down';
+    });
+    await read();
+    await cluster.clock.advance(100);
+    expect(node(0).seen).toEqual(['read', 'write']);
   });
 
   it.each([

@@ -69,6 +69,59 @@ describe('a replicated write', () => {
     expect(open).toMatchObject({ kind: 'quorum_not_reached', outcomeUnknown: true });
   });
 
+  it('waits a little for the last replica before it calls an outcome unknown: it may have refused, too', async () => {
+    for (const id of NODE_IDS) cluster.replicas.node(id).refusal = 'disk_full';
+    cluster.replicas.node('c').delayMs = 40;
+    const error = await failure(writes.send(target, { actor: 'me@1', timestamp: 1 }, value, 'quorum', context()));
+    expect(error).toMatchObject({ kind: 'quorum_not_reached', outcomeUnknown: false });
+    Object.assign(cluster.replicas.node('c'), { conduct: 'silent', refusal: undefined });
+    const startMs = cluster.clock.monotonicMs();
+    const open = await failure(writes.send(target, { actor: 'me@1', timestamp: 1 }, value, 'quorum', context()));
+    expect(open).toMatchObject({ kind: 'quorum_not_reached', outcomeUnknown: true, replicaCount: 0 });
+    expect(cluster.clock.monotonicMs() - startMs).toBeLessThan(150);
+  });
+
+  it('tells which replica holds it, which has passed it, which refused and which was silent, and counts them', async () => {
+    const newer = { actor: 'other@1', timestamp: 20 };
+    for (const id of ['b', 'c']) cluster.replicas.node(id).conduct = 'deaf';
+    await cluster.clock.settle(writes.send(target, newer, Buffer.from('newer'), 'one', context()));
+    cluster.replicas.node('b').conduct = 'up';
+    const silent = await failure(writes.send(target, { actor: 'me@1', timestamp: 10 }, value, 'all', context()));
+    expect(silent).toMatchObject({ outcomeUnknown: true, replicaCount: 2 });
+    expect(silent.message).toContain('3 of 3 replicas to acknowledge, 2 did (');
+    for (const told of ['a: has a newer version', 'b: holds it', 'c: timed out'])
+      expect(silent.message).toContain(told);
+    cluster.replicas.node('b').refusal = 'disk_full';
+    const refused = await failure(writes.send(target, { actor: 'me@1', timestamp: 11 }, value, 'all', context()));
+    expect(refused).toMatchObject({ outcomeUnknown: true, replicaCount: 1 });
+    for (const told of ['b: it said disk_full', 'c: no answer yet']) expect(refused.message).toContain(told);
+  });
+
+  it.each([
+    ['all', 1],
+    ['quorum', 2],
+    ['one', 3],
+  ] as const)(
+    'at level %s sends nothing to anybody when %i of its replicas are known to be away',
+    async (level, away) => {
+      for (const id of NODE_IDS.slice(3 - away)) cluster.replicas.node(id).conduct = 'down';
+      const error = await failure(writes.send(target, { actor: 'me@1', timestamp: 1 }, value, level, context()));
+      expect(error).toMatchObject({ kind: 'quorum_not_reached', outcomeUnknown: false, replicaCount: 0 });
+      expect(error.message).toContain('c: connection refused');
+      for (const id of NODE_IDS) expect(cluster.replicas.node(id).seen).toEqual([]);
+      for (const id of NODE_IDS) cluster.replicas.node(id).conduct = 'up';
+      for (const id of NODE_IDS.slice(4 - away)) cluster.replicas.node(id).conduct = 'down';
+      await cluster.clock.settle(writes.send(target, { actor: 'me@1', timestamp: 1 }, value, level, context()));
+    },
+  );
+
+  it('sends to a replica whose first connection is on its way', async () => {
+    Object.assign(cluster.replicas.node('c'), { conduct: 'down', isConnecting: true });
+    const error = await failure(writes.send(target, { actor: 'me@1', timestamp: 1 }, value, 'all', context()));
+    expect(error).toMatchObject({ outcomeUnknown: true, replicaCount: 2 });
+    expect(cluster.replicas.node('c').seen).toEqual(['write']);
+  });
+
   it('sends nothing when the deadline passed before', async () => {
     const error = await failure(writes.send(target, { actor: 'me@1', timestamp: 1 }, value, 'quorum', context(0)));
     expect(error).toMatchObject({ kind: 'deadline_exceeded', outcomeUnknown: false });
@@ -107,7 +160,7 @@ describe('a replicated write', () => {
     const aheadUs = (cluster.clock.wallMs() + 2 * 3_600_000) * 1000;
     const first = { actor: 'ahead@1', timestamp: aheadUs };
     cluster.replicas.node('a').skewMs = 2 * 3_600_000;
-    for (const id of ['b', 'c']) cluster.replicas.node(id).conduct = 'down';
+    for (const id of ['b', 'c']) cluster.replicas.node(id).conduct = 'deaf';
     const error = await failure(writes.send(target, first, value, 'all', context()));
     expect(error).toMatchObject({ outcomeUnknown: true });
     await cluster.clock.advance(5);

@@ -33,6 +33,6 @@ it('a server-issued idempotency key that is too long is refused for its length, 
     expect(failure.message).toContain('is longer than the 512 characters');
   }
   expect((await refusal('demo', `${SEALED_KEY_PREFIX}AAAA`)).message).toContain(
-    'was not issued for this tenant and key',
+    'was not issued for this write',
   );
 });

@@ -35,14 +35,9 @@ export const DELIBERATE_BUGS: readonly DeliberateBug[] = [
     seedsMax: 300,
     file: 'src/services/replicated-write.ts',
     edits: [
-      ['let mayHaveReached = false;', 'let mayHaveReached = false;\n    let passed = false;'],
-      [
-        'else tally.acknowledge(nodeId, result.clock);',
-        "else {\n              passed ||= result.kind === 'passed';\n              tally.acknowledge(nodeId, result.clock);\n            }",
-      ],
       [
         "if (tally.outcome === 'reached') return { clock: tally.clock, replicaCount: tally.replicaCount };",
-        `if (tally.outcome === 'reached' && passed) {
+        `if (tally.outcome === 'reached' && [...tally.answers.values()].includes('has a newer version')) {
         return this.send(target, await this.takeDot(target, level, context), value, level, context);
       }
       if (tally.outcome === 'reached') return { clock: tally.clock, replicaCount: tally.replicaCount };`,

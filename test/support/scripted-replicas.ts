@@ -25,6 +25,8 @@ export interface ScriptedReplica {
   delayMs: number;
   /** Draws both delays of an operation instead; `p95Ms` then follows what was drawn. */
   draw?: () => number;
+  /** Down, but nobody knows: operations are taken and fail. */
+  isConnecting?: boolean;
   fence: number;
   greatestTimestampUs: number;
   /** Its wall clock's lead. */
@@ -110,7 +112,8 @@ export class ScriptedReplicas implements ReplicaStreams {
   }
 
   refusal(nodeId: string): string | undefined {
-    return this.node(nodeId).conduct === 'down' ? 'connection refused' : undefined;
+    const { conduct, isConnecting } = this.node(nodeId);
+    return conduct === 'down' && isConnecting !== true ? 'connection refused' : undefined;
   }
 
   state(nodeId: string): ReplicaState {

@@ -130,7 +130,7 @@ export class PostgresIdempotencyStore implements IdempotencyStore {
       if (row.owner === reservation.owner) return { kind: 'reserved' };
       return { kind: 'existing', record: recordOf(row) };
     }
-    throw new MetadataUnavailableError('the metadata store (PostgreSQL) gives no row for this idempotency_key');
+    throw new MetadataUnavailableError('the metadata store (PostgreSQL) gives no row for what was just reserved');
   }
 
   #group(change: RowChange, concurrentMax: number): RowGroup {

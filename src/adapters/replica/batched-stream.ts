@@ -147,7 +147,6 @@ export class BatchedStream {
     }
   }
 
-  /** Why an operation would fail at once, without being sent; undefined when it is taken. */
   get refusal(): string | undefined {
     const usable = this.#usable;
     if (usable !== true && !this.#isFirstAttempt) return usable;
@@ -191,8 +190,7 @@ export class BatchedStream {
 
   #expire(): void {
     this.#sweep = undefined;
-    const nowMs = this.#parts.clock.monotonicMs();
-    const earliestMs = this.#queue.expire(nowMs, (waitedMs) => this.#latency.addTimeout(waitedMs));
+    const earliestMs = this.#queue.expire(this.#parts.clock.monotonicMs(), (ms) => this.#latency.addTimeout(ms));
     if (earliestMs !== undefined) this.#armSweep(earliestMs);
   }
 

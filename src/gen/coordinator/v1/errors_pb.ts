@@ -33,7 +33,8 @@ export type ErrorDetail = Message<"coordinator.v1.ErrorDetail"> & {
   message: string;
 
   /**
-   * The same request may succeed when sent again as it is.
+   * The same request may succeed when sent again as it is. Never set where a write without an idempotency_key may have
+   * taken effect, since it would then run twice.
    *
    * @generated from field: bool retryable = 3;
    */
