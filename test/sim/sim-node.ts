@@ -59,7 +59,7 @@ export class SimNode {
     const node = await StorageNode.open({ nodeId, engine, clock: process, random, onFailure });
     if (this.#process !== process) return;
     this.#node = node;
-    network.listen(this, process, ({ send, end }) => {
+    network.listen(this, process, (connection) => {
       const session = new ReplicaSession({
         node,
         clusterSecret: CLUSTER_SECRET,
@@ -67,10 +67,16 @@ export class SimNode {
         random,
         diskUsagePercent: async () => 1,
         onFailure,
-        send,
-        end,
+        send: (frame) => connection.send(frame),
+        isDrained: () => connection.isDrained,
+        admit: () => true,
+        end: () => connection.end(),
       });
-      return { frame: (frame) => session.receive(frame), end: () => session.close() };
+      return {
+        frame: (frame) => session.receive(frame),
+        drained: () => session.drained(),
+        end: () => session.close(),
+      };
     });
   }
 

@@ -1,5 +1,5 @@
 import type { StorageNode, TopologySnapshot } from '../../domain/topology.js';
-import type { Answer } from '../../gen/storage/v1/storage_pb.js';
+import { type Answer, Failure_Reason } from '../../gen/storage/v1/storage_pb.js';
 import type {
   AskResult,
   DescribeResult,
@@ -12,8 +12,9 @@ import type {
   WriteResult,
 } from '../../ports/replica-stream.js';
 import { decodeClock, decodeRecord } from '../../wire/record-format.js';
-import { BatchedStream, type StreamParts } from './batched-stream.js';
+import { BatchedStream } from './batched-stream.js';
 import type { QueuedOperation } from './operation-queue.js';
+import type { StreamParts } from './stream-link.js';
 
 const NO_MEMBER: ReplicaState = {
   usable: 'the storage node is no member',
@@ -152,7 +153,11 @@ export class ReplicaPool implements ReplicaStreams {
         return { kind: 'fenced', epoch };
       }
       case 'failure':
-        return { kind: 'failed', reason: answer.value.message, sent: true };
+        return {
+          kind: 'failed',
+          reason: answer.value.message,
+          sent: answer.value.reason !== Failure_Reason.OVERLOADED,
+        };
       default:
         return { kind: 'failed', reason: 'its answer makes no sense', sent: true };
     }
