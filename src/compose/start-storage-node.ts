@@ -64,6 +64,7 @@ export async function startStorageNode(options: StorageNodeOptions): Promise<Run
         replica.routes(router);
         extraRoutes?.(router, node);
       },
+      contextValues: replica.contextValues,
       readMaxBytes: MESSAGE_BYTES_MAX,
       writeMaxBytes: MESSAGE_BYTES_MAX,
       // Frames are batches already, and the network between them is near.

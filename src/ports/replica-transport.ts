@@ -17,14 +17,19 @@ export interface ReplicaTransport {
 export interface ReplicaConnection {
   /** Queues the frame for sending; frames of one turn leave together. After the end it is dropped. */
   send(frame: ExchangeRequest): void;
-  /** Frames that were sent and not yet taken by the network; the sender bounds them. */
-  readonly backlogFrames: number;
+  /**
+   * Whether everything sent was taken by the network. Whoever has much to send makes the next frame only then, so that
+   * what waits can still expire, be taken back or be overtaken.
+   */
+  readonly isDrained: boolean;
   /** Ends the stream at once, without telling the sink. */
   close(): void;
 }
 
 export interface ReplicaSink {
   frame(frame: ExchangeResponse): void;
+  /** The network took the last frame that waited; not during `send` itself. */
+  drained?(): void;
   /** The stream is over: refused, broken or ended by the node. */
   end(reason: string): void;
 }

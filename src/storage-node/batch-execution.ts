@@ -22,18 +22,30 @@ export interface BatchHost {
   readonly onFailure: (failure: unknown) => void;
 }
 
-/** Runs a batch's operations in order; each is answered when its result is flushed. */
-export function executeBatch(host: BatchHost, batch: Batch): void {
-  const { node } = host;
-  const served = node.serves(batch.epoch);
-  for (const operation of batch.operations) {
-    const settled = served || operation.kind.case === 'describe' ? run(host, operation) : fenced(node);
-    if (settled instanceof Promise || node.fenceFlushed !== undefined) void answerLater(host, operation.id, settled);
-    else host.answer(answerOf(operation.id, settled));
-  }
+/** Runs a batch's operations in order. */
+export function executeBatch(host: BatchHost, { epoch, operations }: Batch): void {
+  for (const operation of operations) executeOperation(host, epoch, operation);
 }
 
-async function answerLater(host: BatchHost, id: number, settled: AnswerKind | Promise<AnswerKind>): Promise<void> {
+/** Runs the operation; it is answered when its result is flushed. */
+export function executeOperation(host: BatchHost, epoch: number, operation: Operation): void {
+  const { node } = host;
+  const served = node.serves(epoch) || operation.kind.case === 'describe';
+  const settled = served ? run(host, operation) : fenced(node);
+  const { id, kind } = operation;
+  if (settled instanceof Promise || node.fenceFlushed !== undefined) {
+    const bytes = kind.case === 'write' ? kind.value.record.length : 0;
+    void answerLater(host, id, settled, node.load.holdUnflushed(bytes));
+  } else host.answer(answerOf(id, settled));
+}
+
+/** What waits for a flush counts to the node's load, also once its stream has ended. */
+async function answerLater(
+  host: BatchHost,
+  id: number,
+  settled: AnswerKind | Promise<AnswerKind>,
+  release: () => void,
+): Promise<void> {
   try {
     const kind = await settled;
     await host.node.fenceFlushed;
@@ -41,6 +53,8 @@ async function answerLater(host: BatchHost, id: number, settled: AnswerKind | Pr
   } catch (error) {
     host.onFailure(error);
     host.answer(answerOf(id, failure(Failure_Reason.STORAGE, 'the storage engine failed')));
+  } finally {
+    release();
   }
 }
 
@@ -82,6 +96,7 @@ function write(
 ): AnswerKind | Promise<AnswerKind> {
   const key = ownedKey(node, storageKey, replicationFactor);
   if ('case' in key) return key;
+  if (!node.load.admitsUnflushed(record.length)) return overloaded();
   const merged = node.records.merge(key.tenantNumber, storageKey, record, follows);
   return merged instanceof Promise ? merged.then(written) : written(merged);
 }
@@ -106,7 +121,11 @@ function read(node: StorageNode, { storageKey, replicationFactor, headOnly }: Re
   const key = ownedKey(node, storageKey, replicationFactor);
   if ('case' in key) return key;
   const reading = node.records.read(storageKey);
-  return reading instanceof Promise ? reading.then((result) => told(result, headOnly)) : told(reading, headOnly);
+  if (!(reading instanceof Promise)) return told(reading, headOnly);
+  const later = reading.then((result) => told(result, headOnly));
+  if (node.load.admitsUnflushed(0)) return later;
+  later.catch(() => {});
+  return overloaded();
 }
 
 function told(result: ReadingResult, headOnly: boolean): AnswerKind {
@@ -143,6 +162,10 @@ function ownedKey(
     return failure(Failure_Reason.NOT_OWNER, `the node is no replica of the key at epoch ${node.fence}`);
   }
   return key;
+}
+
+function overloaded(): AnswerKind {
+  return failure(Failure_Reason.OVERLOADED, 'the storage node is overloaded: too much waits for its disk');
 }
 
 function failure(reason: Failure_Reason, message: string) {

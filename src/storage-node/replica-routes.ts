@@ -1,44 +1,69 @@
-import { Code, ConnectError, type ConnectRouter } from '@connectrpc/connect';
+import { type ConnectRouter, createContextKey, createContextValues, type HandlerContext } from '@connectrpc/connect';
+import type { ConnectNodeAdapterOptions } from '@connectrpc/connect-node';
 import { type ExchangeRequest, type ExchangeResponse, ReplicaService } from '../gen/storage/v1/storage_pb.js';
 import { FrameQueue } from '../wire/frame-queue.js';
 import { ReplicaSession, type ReplicaSessionParts } from './replica-session.js';
+import { UnprovenIntake } from './unproven-intake.js';
 
-/** Streams that a node serves at once: each coordinator has one, and a few strangers may try. */
-const SESSIONS_MAX = 1024;
-/** A coordinator that doesn't take its answers is not read from beyond this many frames. */
-const UNSENT_FRAMES_MAX = 64;
+/** Streams of coordinators that a node serves at once: each coordinator has one. */
+const COORDINATORS_MAX = 1024;
+/**
+ * Streams that have not proved the secret yet. A newcomer takes the place of the oldest: a coordinator needs two round
+ * trips to leave this number, so that strangers would have to come as many in that time to shut it out.
+ */
+const STRANGERS_MAX = 128;
 
-export type SessionHost = Omit<ReplicaSessionParts, 'send' | 'end'>;
+const INTAKE = createContextKey<UnprovenIntake | undefined>(undefined, { description: 'what came before the proof' });
+
+export type SessionHost = Omit<ReplicaSessionParts, 'send' | 'isDrained' | 'admit' | 'end'>;
 
 export interface ReplicaRoutes {
   readonly routes: (router: ConnectRouter) => void;
+  /** For the adapter that the routes are bound by: without it nothing bounds the bytes of strangers. */
+  readonly contextValues: NonNullable<ConnectNodeAdapterOptions['contextValues']>;
   /** Tells every coordinator that the node shuts down. */
   shutDown(): void;
 }
 
 /** Binds sessions to Connect's streams. */
 export function replicaRoutes(host: SessionHost): ReplicaRoutes {
-  const sessions = new Set<ReplicaSession>();
-  async function* exchange(requests: AsyncIterable<ExchangeRequest>): AsyncGenerator<ExchangeResponse> {
-    if (sessions.size >= SESSIONS_MAX) {
-      throw new ConnectError(`the storage node serves ${SESSIONS_MAX} streams already`, Code.ResourceExhausted);
-    }
-    const queue = new FrameQueue<ExchangeResponse>();
-    const send = (frame: ExchangeResponse) => queue.push(frame);
-    const session = new ReplicaSession({ ...host, send, end: () => queue.end() });
-    sessions.add(session);
+  const coordinators = new Set<ReplicaSession>();
+  const strangers = new Set<ReplicaSession>();
+  async function* exchange(
+    requests: AsyncIterable<ExchangeRequest>,
+    { values }: HandlerContext,
+  ): AsyncGenerator<ExchangeResponse> {
+    const queue: FrameQueue<ExchangeResponse> = new FrameQueue(() => session.drained());
+    const session: ReplicaSession = new ReplicaSession({
+      ...host,
+      send: (frame) => queue.push(frame),
+      isDrained: () => queue.isEmpty,
+      admit() {
+        if (coordinators.size >= COORDINATORS_MAX) return false;
+        values.get(INTAKE)?.proved();
+        strangers.delete(session);
+        coordinators.add(session);
+        return true;
+      },
+      end: () => queue.end(),
+    });
+    const [oldest] = strangers;
+    if (strangers.size >= STRANGERS_MAX) oldest?.giveWay();
+    strangers.add(session);
     void pump(requests, session, queue);
     try {
       yield* queue;
     } finally {
       session.close();
-      sessions.delete(session);
+      strangers.delete(session);
+      coordinators.delete(session);
     }
   }
   return {
     routes: (router) => router.service(ReplicaService, { exchange }),
+    contextValues: (request) => createContextValues().set(INTAKE, new UnprovenIntake(request)),
     shutDown() {
-      for (const session of sessions) session.shutDown();
+      for (const session of [...coordinators, ...strangers]) session.shutDown();
     },
   };
 }
@@ -52,7 +77,7 @@ async function pump(
   try {
     for await (const request of requests) {
       session.receive(request);
-      await queue.below(UNSENT_FRAMES_MAX);
+      await session.room();
     }
   } catch {
     // A broken stream is how a coordinator's end looks from here.

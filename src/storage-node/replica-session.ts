@@ -13,16 +13,11 @@ import {
 import type { Clock, Timer } from '../ports/clock.js';
 import type { Random } from '../ports/random.js';
 import { commonProtocol, handshakeProof, isProof, NONCE_BYTES, PROTOCOL_MAX, PROTOCOL_MIN } from '../wire/handshake.js';
-import { executeBatch } from './batch-execution.js';
 import type { StorageNode } from './storage-node.js';
+import { StreamOperations } from './stream-operations.js';
 
 const HANDSHAKE_TIMEOUT_MS = 5000;
-/** A coordinator never has more unanswered operations on a stream. */
-const UNANSWERED_MAX = 16_384;
 const OPERATIONS_PER_BATCH_MAX = 256;
-const ANSWERS_PER_FRAME = 256;
-/** Answers with values leave in frames of about this size. */
-const FRAME_BYTES = 1024 * 1024;
 
 export interface ReplicaSessionParts {
   readonly node: StorageNode;
@@ -32,6 +27,10 @@ export interface ReplicaSessionParts {
   readonly diskUsagePercent: () => Promise<number>;
   readonly onFailure: (failure: unknown) => void;
   readonly send: (frame: ExchangeResponse) => void;
+  /** Whether the network took everything sent before; `drained` is to be called when it has. */
+  readonly isDrained: () => boolean;
+  /** The secret was proved. Returns false when the node serves too many coordinators already. */
+  readonly admit: () => boolean;
   /** Ends the stream; called once. */
   readonly end: () => void;
 }
@@ -49,12 +48,13 @@ export class ReplicaSession {
   readonly #parts: ReplicaSessionParts;
   readonly #deadline: Timer;
   #state: SessionState = { kind: 'awaiting_hello' };
+  readonly #operations: StreamOperations;
   #early: ExchangeRequest[] = [];
-  #answers: Answer[] = [];
-  #unanswered = 0;
+  #settled: Promise<void> | undefined;
 
   constructor(parts: ReplicaSessionParts) {
     this.#parts = parts;
+    this.#operations = new StreamOperations({ ...parts, send: (answers) => this.#sendAnswers(answers) });
     this.#deadline = parts.clock.after(HANDSHAKE_TIMEOUT_MS, () =>
       this.#refuse(Refusal_Reason.BAD_FRAME, 'the handshake was not finished in time'),
     );
@@ -76,14 +76,23 @@ export class ReplicaSession {
         break;
       case 'serving':
         if (frame.case === 'topology') return this.#adopt(frame.value);
-        if (frame.case === 'batch' && this.#takes(frame.value.operations.length)) {
-          this.#unanswered += frame.value.operations.length;
-          const { node, diskUsagePercent, onFailure } = this.#parts;
-          return executeBatch({ node, diskUsagePercent, onFailure, answer: this.#answer }, frame.value);
+        if (frame.case === 'batch' && frame.value.operations.length <= OPERATIONS_PER_BATCH_MAX) {
+          return this.#operations.run(frame.value);
         }
         break;
     }
     this.#refuse(Refusal_Reason.BAD_FRAME, `frame "${frame.case}" does not belong here`);
+  }
+
+  /** Resolves when the next frame may be read from the stream. */
+  async room(): Promise<void> {
+    await this.#settled;
+    await this.#operations.room();
+  }
+
+  /** The network took what was sent. */
+  drained(): void {
+    this.#operations.flush();
   }
 
   /** The stream broke, or the node shuts down. */
@@ -91,7 +100,12 @@ export class ReplicaSession {
     this.#deadline.cancel();
     this.#state = { kind: 'ended' };
     this.#early = [];
-    this.#answers = [];
+    this.#operations.end();
+  }
+
+  /** Ends a stream that has not proved the secret yet, for the sake of others. */
+  giveWay(): void {
+    this.#refuse(Refusal_Reason.OVERLOADED, 'the storage node is overloaded: too many streams want to be let in');
   }
 
   /** Tells the coordinator that the node shuts down. */
@@ -131,8 +145,11 @@ export class ReplicaSession {
       return this.#refuse(Refusal_Reason.WRONG_CLUSTER, 'this storage node belongs to another cluster');
     }
     if (topology === undefined) return this.#refuse(Refusal_Reason.BAD_FRAME, 'the proof names no topology');
+    if (!this.#parts.admit()) {
+      return this.#refuse(Refusal_Reason.OVERLOADED, 'the storage node serves too many coordinators already');
+    }
     this.#state = { kind: 'admitting' };
-    this.#settle(hello.clusterId, topology).catch((error: unknown) => {
+    this.#settled = this.#settle(hello.clusterId, topology).catch((error: unknown) => {
       this.#parts.onFailure(error);
       this.#refuse(Refusal_Reason.SHUTTING_DOWN, 'the storage engine failed');
     });
@@ -154,34 +171,6 @@ export class ReplicaSession {
 
   #adopt({ epoch, members }: Topology): void {
     this.#parts.node.adoptTopology(epoch, members);
-  }
-
-  #takes(operations: number): boolean {
-    return operations <= OPERATIONS_PER_BATCH_MAX && this.#unanswered + operations <= UNANSWERED_MAX;
-  }
-
-  readonly #answer = (answer: Answer): void => {
-    this.#unanswered--;
-    if (this.#state.kind !== 'serving') return;
-    if (this.#answers.push(answer) === 1) this.#parts.clock.nextTurn(() => this.#flushAnswers());
-  };
-
-  #flushAnswers(): void {
-    const pending = this.#answers;
-    this.#answers = [];
-    let frame: Answer[] = [];
-    let bytes = 0;
-    for (const answer of pending) {
-      const size = answer.kind.case === 'read' ? answer.kind.value.record.length : 0;
-      if (frame.length > 0 && (frame.length === ANSWERS_PER_FRAME || bytes + size > FRAME_BYTES)) {
-        this.#sendAnswers(frame);
-        frame = [];
-        bytes = 0;
-      }
-      frame.push(answer);
-      bytes += size;
-    }
-    if (frame.length > 0) this.#sendAnswers(frame);
   }
 
   #sendAnswers(answers: Answer[]): void {

@@ -4,6 +4,7 @@ import type { Random } from '../ports/random.js';
 import type { StorageEngine } from '../ports/storage-engine.js';
 import type { StorageKey } from '../wire/storage-key.js';
 import { GroupCommit } from './group-commit.js';
+import { NodeLoad } from './node-load.js';
 import { fenceWrite, identityWrite, type NodeIdentity, readNodeMeta } from './node-meta.js';
 import { RecordStore } from './record-store.js';
 
@@ -27,6 +28,7 @@ interface KnownTopology {
 /** One storage node: its identity, its fence, what it owns at that epoch, and its records. Shared by all streams. */
 export class StorageNode {
   readonly records: RecordStore;
+  readonly load = new NodeLoad();
   readonly #commits: GroupCommit;
   #identity: NodeIdentity;
   #fence: number;

@@ -1,14 +1,25 @@
-/** Frames on their way to a stream that takes them one by one. Pushing never waits; whoever pushes bounds it. */
+/** The slots of frames that were taken are given up this many at a time, so that giving them up costs next to nothing. */
+const TAKEN_SLOTS_MAX = 64;
+
+/**
+ * Frames on their way to a stream that takes them one by one. Pushing never waits; whoever pushes asks `isEmpty` first,
+ * and again whenever a frame was taken.
+ */
 export class FrameQueue<Frame> implements AsyncIterable<Frame> {
-  #frames: Frame[] = [];
+  readonly #onTaken: () => void;
+  #frames: (Frame | undefined)[] = [];
   #taken = 0;
   #ended = false;
   #wakeTaker: (() => void) | undefined;
-  #wakePusher: (() => void) | undefined;
 
-  /** Frames that were not taken yet. */
-  get size(): number {
-    return this.#frames.length - this.#taken;
+  /** @param onTaken called when the stream took a frame, before it has it; may push */
+  constructor(onTaken: () => void = () => {}) {
+    this.#onTaken = onTaken;
+  }
+
+  /** Every frame was taken. */
+  get isEmpty(): boolean {
+    return this.#taken === this.#frames.length;
   }
 
   /** Dropped after the end. */
@@ -22,27 +33,13 @@ export class FrameQueue<Frame> implements AsyncIterable<Frame> {
   end(): void {
     this.#ended = true;
     this.#wakeTaker?.();
-    this.#wakePusher?.();
-  }
-
-  /** Resolves when fewer frames than that wait, or at the end. One waiter at a time. */
-  async below(size: number): Promise<void> {
-    while (this.size >= size && !this.#ended) {
-      await new Promise<void>((resolve) => {
-        this.#wakePusher = resolve;
-      });
-    }
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<Frame> {
     for (;;) {
-      if (this.#taken < this.#frames.length) {
-        const frame = this.#frames[this.#taken++] as Frame; // in bounds
-        if (this.#taken === this.#frames.length) {
-          this.#frames = [];
-          this.#taken = 0;
-        }
-        this.#wakePusher?.();
+      if (!this.isEmpty) {
+        const frame = this.#take();
+        this.#onTaken();
         yield frame;
       } else if (this.#ended) return;
       else {
@@ -51,5 +48,15 @@ export class FrameQueue<Frame> implements AsyncIterable<Frame> {
         });
       }
     }
+  }
+
+  #take(): Frame {
+    const frame = this.#frames[this.#taken] as Frame; // in bounds
+    this.#frames[this.#taken++] = undefined;
+    if (this.isEmpty || this.#taken === TAKEN_SLOTS_MAX) {
+      this.#frames = this.#frames.slice(this.#taken);
+      this.#taken = 0;
+    }
+    return frame;
   }
 }

@@ -77,6 +77,7 @@ async function virtualEcho(): Promise<Echo> {
         if (epochOf(request) === 0) end();
         else send(answer(epochOf(request)));
       },
+      drained() {},
       end() {
         open--;
       },

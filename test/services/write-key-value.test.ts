@@ -32,7 +32,5 @@ it('a server-issued idempotency key that is too long is refused for its length, 
     expect(failure).toMatchObject({ kind: 'invalid_field', metadata: { field: 'idempotency_key' } });
     expect(failure.message).toContain('is longer than the 512 characters');
   }
-  expect((await refusal('demo', `${SEALED_KEY_PREFIX}AAAA`)).message).toContain(
-    'was not issued for this write',
-  );
+  expect((await refusal('demo', `${SEALED_KEY_PREFIX}AAAA`)).message).toContain('was not issued for this write');
 });

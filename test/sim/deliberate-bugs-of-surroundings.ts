@@ -66,7 +66,7 @@ export const BUGS_OF_SURROUNDINGS: readonly DeliberateBug[] = [
     name: 'an emptied folder that votes',
     faults: 'emptied_folder,message_loss,slow_node',
     seedsMax: 200,
-    file: 'src/adapters/replica/batched-stream.ts',
+    file: 'src/adapters/replica/stream-link.ts',
     edits: [['if (step.storeId !== this.#node.storeId)', "if (step.storeId === '')"]],
   },
 ];

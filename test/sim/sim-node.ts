@@ -67,7 +67,7 @@ export class SimNode {
     if (this.#process !== process) return;
     if (node === undefined) return this.crash(0);
     this.#node = node;
-    network.listen(this, process, ({ send, end }) => {
+    network.listen(this, process, (connection) => {
       const session = new ReplicaSession({
         node,
         clusterSecret: CLUSTER_SECRET,
@@ -75,10 +75,16 @@ export class SimNode {
         random,
         diskUsagePercent: async () => 1,
         onFailure,
-        send,
-        end,
+        send: (frame) => connection.send(frame),
+        isDrained: () => connection.isDrained,
+        admit: () => true,
+        end: () => connection.end(),
       });
-      return { frame: (frame) => session.receive(frame), end: () => session.close() };
+      return {
+        frame: (frame) => session.receive(frame),
+        drained: () => session.drained(),
+        end: () => session.close(),
+      };
     });
   }
 

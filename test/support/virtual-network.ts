@@ -1,4 +1,10 @@
-import type { ExchangeRequest, ExchangeResponse } from '../../src/gen/storage/v1/storage_pb.js';
+import { toBinary } from '@bufbuild/protobuf';
+import {
+  type ExchangeRequest,
+  ExchangeRequestSchema,
+  type ExchangeResponse,
+  ExchangeResponseSchema,
+} from '../../src/gen/storage/v1/storage_pb.js';
 import type {
   NodeAddress,
   ReplicaConnection,
@@ -17,12 +23,15 @@ export interface Endpoint {
 /** The node's end of a connection. */
 export interface Acceptor {
   frame(frame: ExchangeRequest): void;
+  /** The network took what was sent. */
+  drained(): void;
   /** The connection is over. */
   end(): void;
 }
 
 export interface ServerSide {
   send(frame: ExchangeResponse): void;
+  readonly isDrained: boolean;
   end(): void;
 }
 
@@ -37,9 +46,16 @@ export interface NetworkConduct {
   fate(from: string, to: string): Fate;
   /** Nothing gets from one to the other. */
   cut(from: string, to: string): boolean;
+  /** How fast bytes leave; a link without this takes everything at once. */
+  bytesPerMs?(from: string, to: string): number | undefined;
 }
 
 export const CALM: NetworkConduct = { latencyMs: () => 0.2, fate: () => 'delivered', cut: () => false };
+
+/** What a link takes before it makes the sender wait, as a socket's buffer does. */
+const BUFFER_BYTES = 256 * 1024;
+/** Below what sums of fractions are exact to. */
+const MOMENT_MS = 1e-6;
 
 /** Carries frames between processes on a virtual clock, in order unless its conduct says otherwise. */
 export class VirtualNetwork {
@@ -72,8 +88,16 @@ export class VirtualNetwork {
       over = true;
       sink.end(reason);
     };
+    const wake = (line: Line, drained: () => void) => line.onceDrained(() => over || drained());
     const answer: ServerSide = {
-      send: (frame) => down.send(isHandshake(frame), () => over || sink.frame(frame)),
+      send: (frame) => {
+        down.occupy(() => toBinary(ExchangeResponseSchema, frame).length);
+        down.send(isHandshake(frame), () => over || sink.frame(frame));
+        wake(down, () => acceptor?.drained());
+      },
+      get isDrained() {
+        return down.isDrained;
+      },
       end: () => down.send(true, () => hangUp('the storage node ended the stream')),
     };
     const refuse = () => down.send(true, () => hangUp('connection refused'));
@@ -83,8 +107,15 @@ export class VirtualNetwork {
     up.send(true, knock, refuse);
     return {
       // What was sent before the end may still arrive after it.
-      send: (frame) => over || up.send(isGreeting(frame), () => acceptor?.frame(frame), refuse),
-      backlogFrames: 0,
+      send: (frame) => {
+        if (over) return;
+        up.occupy(() => toBinary(ExchangeRequestSchema, frame).length);
+        up.send(isGreeting(frame), () => acceptor?.frame(frame), refuse);
+        wake(up, () => sink.drained?.());
+      },
+      get isDrained() {
+        return up.isDrained;
+      },
       close: () => {
         if (over) return;
         over = true;
@@ -101,12 +132,36 @@ class Line {
   readonly #from: Endpoint;
   readonly #to: Endpoint;
   #lastMs = 0;
+  /** When what was sent so far has left. */
+  #leftAtMs = 0;
+  #waking = false;
 
   constructor(clock: VirtualClock, conduct: NetworkConduct, from: Endpoint, to: Endpoint) {
     this.#clock = clock;
     this.#conduct = conduct;
     this.#from = from;
     this.#to = to;
+  }
+
+  get isDrained(): boolean {
+    return this.#backlogMs < MOMENT_MS;
+  }
+
+  /** Keeps the line busy for as long as so many bytes take to leave. */
+  occupy(bytes: () => number): void {
+    const bytesPerMs = this.#conduct.bytesPerMs?.(this.#from.name, this.#to.name);
+    if (bytesPerMs !== undefined) this.#leftAtMs = Math.max(this.#leftAtMs, this.#nowMs) + bytes() / bytesPerMs;
+  }
+
+  /** Calls back when the line takes more, unless it does so now. */
+  onceDrained(drained: () => void): void {
+    if (this.isDrained || this.#waking) return;
+    this.#waking = true;
+    this.#clock.after(this.#backlogMs, () => {
+      this.#waking = false;
+      if (this.isDrained) this.#from.run(drained);
+      else this.onceDrained(drained);
+    });
   }
 
   /** @param refuse what the other end's system does when the process is gone */
@@ -122,10 +177,21 @@ class Line {
 
   #schedule(late: boolean, arrive: () => void): void {
     const latencyMs = this.#conduct.latencyMs(this.#from.name, this.#to.name);
-    const nowMs = this.#clock.monotonicMs();
-    const atMs = late ? nowMs + 5 * latencyMs : Math.max(this.#lastMs, nowMs + latencyMs);
+    const nowMs = this.#nowMs;
+    const leftAtMs = Math.max(nowMs, this.#leftAtMs);
+    const atMs = late ? leftAtMs + 5 * latencyMs : Math.max(this.#lastMs, leftAtMs + latencyMs);
     if (!late) this.#lastMs = atMs;
     this.#clock.after(atMs - nowMs, arrive);
+  }
+
+  get #nowMs(): number {
+    return this.#clock.monotonicMs();
+  }
+
+  /** How long until no more waits than the buffer holds. */
+  get #backlogMs(): number {
+    const bytesPerMs = this.#conduct.bytesPerMs?.(this.#from.name, this.#to.name);
+    return bytesPerMs === undefined ? 0 : this.#leftAtMs - BUFFER_BYTES / bytesPerMs - this.#nowMs;
   }
 }
 

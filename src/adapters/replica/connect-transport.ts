@@ -20,8 +20,10 @@ export const connectTransport: ReplicaTransport = {
       writeMaxBytes: MESSAGE_BYTES_MAX,
       acceptCompression: [],
     });
-    const requests = new FrameQueue<ExchangeRequest>();
     const abort = new AbortController();
+    const requests: FrameQueue<ExchangeRequest> = new FrameQueue<ExchangeRequest>(() => {
+      if (requests.isEmpty && !abort.signal.aborted) sink.drained?.();
+    });
     const responses = createClient(ReplicaService, transport).exchange(requests, { signal: abort.signal });
     void deliver(responses, sink, abort.signal).finally(() => {
       requests.end();
@@ -29,8 +31,8 @@ export const connectTransport: ReplicaTransport = {
     });
     return {
       send: (frame) => requests.push(frame),
-      get backlogFrames() {
-        return requests.size;
+      get isDrained() {
+        return requests.isEmpty;
       },
       close() {
         requests.end();

@@ -3,8 +3,8 @@ import { QuorateError } from '../../domain/errors.js';
 import { type Answer, BatchSchema, ExchangeRequestSchema } from '../../gen/storage/v1/storage_pb.js';
 import type { IntroducedNode, ReplicaIntroduction } from '../../ports/replica-introduction.js';
 import type { NodeAddress } from '../../ports/replica-transport.js';
-import type { StreamParts } from './batched-stream.js';
 import { CoordinatorHandshake, topologyMessage } from './coordinator-handshake.js';
+import type { StreamParts } from './stream-link.js';
 
 /** Below a request's usual 5 s. The node flushes three times, and disks stall for seconds. */
 const INTRODUCTION_TIMEOUT_MS = 4500;

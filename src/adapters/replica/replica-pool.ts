@@ -13,8 +13,9 @@ import type {
   WriteResult,
 } from '../../ports/replica-stream.js';
 import { decodeClock, decodeRecord } from '../../wire/record-format.js';
-import { BatchedStream, type StreamParts } from './batched-stream.js';
+import { BatchedStream } from './batched-stream.js';
 import type { QueuedOperation } from './operation-queue.js';
+import type { StreamParts } from './stream-link.js';
 
 const NO_MEMBER = {
   usable: 'the storage node is no member',

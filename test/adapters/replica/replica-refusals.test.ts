@@ -42,7 +42,7 @@ function failing(reason: Failure_Reason, { send }: ServerSide): Acceptor {
       answer({ frame: { case: 'answers', value: { answers } } });
     }
   };
-  return { frame, end: () => {} };
+  return { frame, end: () => {}, drained: () => {} };
 }
 
 it.each([
