@@ -4,6 +4,7 @@ import {
   Failure_Reason,
   type Operation,
   type Read,
+  type Recall,
   type Write,
 } from '../gen/storage/v1/storage_pb.js';
 import { encodeClock, encodeHead } from '../wire/record-format.js';
@@ -27,10 +28,15 @@ export function executeBatch(host: BatchHost, batch: Batch): void {
   const { node } = host;
   const served = node.serves(batch.epoch);
   for (const operation of batch.operations) {
-    const settled = served || operation.kind.case === 'describe' ? run(host, operation) : fenced(node);
+    const settled = served || ofAnyEpoch(operation) ? run(host, operation) : fenced(node);
     if (settled instanceof Promise || node.fenceFlushed !== undefined) void answerLater(host, operation.id, settled);
     else host.answer(answerOf(operation.id, settled));
   }
+}
+
+/** What a coordinator that missed an epoch may ask all the same. */
+function ofAnyEpoch({ kind }: Operation): boolean {
+  return kind.case === 'describe' || kind.case === 'recall';
 }
 
 async function answerLater(host: BatchHost, id: number, settled: AnswerKind | Promise<AnswerKind>): Promise<void> {
@@ -65,6 +71,8 @@ function run(host: BatchHost, { kind }: Operation): AnswerKind | Promise<AnswerK
       return describe(host);
     case 'join':
       return join(node);
+    case 'recall':
+      return recall(node, kind.value);
     default:
       return failure(Failure_Reason.MALFORMED, 'the operation has no kind that this release knows');
   }
@@ -117,7 +125,7 @@ async function describe({ node, diskUsagePercent }: BatchHost): Promise<AnswerKi
   const { keysCount } = node.records;
   return {
     case: 'describe',
-    value: { $typeName: 'storage.v1.DescribeAnswer', keysCount, diskUsagePercent: diskUsage },
+    value: { $typeName: 'storage.v1.DescribeAnswer', keysCount, diskUsagePercent: diskUsage, epoch: node.fence },
   };
 }
 
@@ -125,6 +133,12 @@ async function join(node: StorageNode): Promise<AnswerKind> {
   if (node.mayBeMember) return failure(Failure_Reason.MEMBER, 'the node is a member and keeps its records');
   await node.records.eraseAll();
   return { case: 'join', value: { $typeName: 'storage.v1.JoinAnswer' } };
+}
+
+function recall(node: StorageNode, { knownEpoch }: Recall): AnswerKind {
+  const topology = node.recall(knownEpoch);
+  const $typeName = 'storage.v1.RecallAnswer' as const;
+  return { case: 'recall', value: topology === undefined ? { $typeName } : { $typeName, topology } };
 }
 
 function ownedKey(

@@ -75,7 +75,7 @@ export class ReplicaSession {
         if (frame.case === 'proof') return this.#admit(frame.value, this.#state);
         break;
       case 'serving':
-        if (frame.case === 'topology') return this.#adopt(frame.value);
+        if (frame.case === 'topology') return this.#parts.node.adoptTopology(frame.value);
         if (frame.case === 'batch' && this.#takes(frame.value.operations.length)) {
           this.#unanswered += frame.value.operations.length;
           const { node, diskUsagePercent, onFailure } = this.#parts;
@@ -141,7 +141,7 @@ export class ReplicaSession {
   async #settle(clusterId: string, topology: Topology): Promise<void> {
     const { node } = this.#parts;
     if (node.identity.clusterId === '') await node.joinCluster(clusterId);
-    node.adoptTopology(topology.epoch, topology.members);
+    node.adoptTopology(topology);
     await node.fenceFlushed;
     if (this.#state.kind !== 'admitting') return;
     this.#deadline.cancel();
@@ -150,10 +150,6 @@ export class ReplicaSession {
     const early = this.#early;
     this.#early = [];
     for (const request of early) this.receive(request);
-  }
-
-  #adopt({ epoch, members }: Topology): void {
-    this.#parts.node.adoptTopology(epoch, members);
   }
 
   #takes(operations: number): boolean {

@@ -1,5 +1,6 @@
 import { compareDots } from '../../src/domain/clock.js';
 import { mergeRecords, type VersionedRecord } from '../../src/domain/record.js';
+import type { NodesAtEpoch } from '../../src/domain/topology.js';
 import type { Clock } from '../../src/ports/clock.js';
 import type {
   AskResult,
@@ -7,6 +8,7 @@ import type {
   EncodedRecord,
   KeyOperation,
   ReadResult,
+  RecallResult,
   ReplicaFailure,
   ReplicaState,
   ReplicaStreams,
@@ -21,6 +23,8 @@ export interface ScriptedReplica {
   /** From an operation's sending to its effect, and from there to its answer. */
   delayMs: number;
   fence: number;
+  /** What it tells those that missed an epoch. */
+  topology: NodesAtEpoch | undefined;
   greatestTimestampUs: number;
   p95Ms: number;
   readonly records: Map<string, VersionedRecord>;
@@ -32,6 +36,8 @@ export interface ScriptedReplica {
 export class ScriptedReplicas implements ReplicaStreams {
   readonly #clock: Clock;
   readonly nodes = new Map<string, ScriptedReplica>();
+  /** What a pool tells of refusals, as a coordinator is put together. */
+  onFenced: (nodeId: string, epoch: number) => void = () => {};
 
   constructor(clock: Clock, nodeIds: readonly string[]) {
     this.#clock = clock;
@@ -40,6 +46,7 @@ export class ScriptedReplicas implements ReplicaStreams {
         conduct: 'up',
         delayMs: 0.5,
         fence: 0,
+        topology: undefined,
         greatestTimestampUs: 0,
         p95Ms: 5,
         records: new Map(),
@@ -92,6 +99,16 @@ export class ScriptedReplicas implements ReplicaStreams {
     }));
   }
 
+  async recall(nodeId: string, knownEpoch: number, deadlineMs: number): Promise<RecallResult> {
+    const answered = await this.#operate(nodeId, 'recall', Number.POSITIVE_INFINITY, deadlineMs, ({ topology }) => {
+      return { kind: 'answered' as const, topology };
+    });
+    if (answered.kind !== 'answered') return answered;
+    const { topology } = answered;
+    if (topology !== undefined && topology.epoch > knownEpoch) return { kind: 'recalled', topology };
+    return { kind: 'failed', reason: 'its answer makes no sense', sent: true };
+  }
+
   state(nodeId: string): ReplicaState {
     const { conduct, p95Ms } = this.node(nodeId);
     if (conduct === 'down') return { usable: 'connection refused', silentMs: undefined, lastSeenAt: 0, p95Ms };
@@ -113,7 +130,10 @@ export class ScriptedReplicas implements ReplicaStreams {
       const timer = this.#clock.after(leftMs, () => resolve({ kind: 'failed', reason: 'timed out', sent: true }));
       if (node.conduct === 'deaf') return;
       this.#clock.after(node.delayMs, () => {
-        if (epoch < node.fence) return resolve({ kind: 'fenced', epoch: node.fence });
+        if (epoch < node.fence) {
+          this.onFenced(nodeId, node.fence);
+          return resolve({ kind: 'fenced', epoch: node.fence });
+        }
         const result = effect(node);
         if (node.conduct === 'silent') return;
         this.#clock.after(node.delayMs, () => {

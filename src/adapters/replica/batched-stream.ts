@@ -7,7 +7,9 @@ import type { Log } from '../../ports/log.js';
 import type { Random } from '../../ports/random.js';
 import type { ReplicaState } from '../../ports/replica-stream.js';
 import type { ReplicaConnection, ReplicaTransport } from '../../ports/replica-transport.js';
-import { CoordinatorHandshake, type Greeting, topologyMessage } from './coordinator-handshake.js';
+import { topologyMessage } from '../../wire/topology-message.js';
+import { CoordinatorHandshake, type Greeting } from './coordinator-handshake.js';
+import { heartbeat } from './heartbeat.js';
 import { OperationQueue, type QueuedOperation } from './operation-queue.js';
 
 const CONNECT_TIMEOUT_MS = 3000;
@@ -32,6 +34,8 @@ export interface StreamParts {
   readonly greeting: Greeting;
   /** The present snapshot: what the node is told before the first batch of an epoch. */
   readonly topology: () => TopologySnapshot;
+  /** Called with the node's fence: after the handshake, and when the stream was idle. */
+  readonly onEpoch: (epoch: number) => void;
 }
 
 interface OpenAsk {
@@ -235,6 +239,7 @@ export class BatchedStream {
         this.#lastReason = '';
         this.#noteAnswer();
         this.#flush();
+        this.#parts.onEpoch(step.epoch);
         this.#parts.log.info({ nodeId: this.#node.nodeId }, 'storage node connected');
       }
     }
@@ -275,19 +280,13 @@ export class BatchedStream {
 
   /** Looks after an idle node; a stream whose peer is silent although asked is half open. */
   #beat(): void {
-    const { clock } = this.#parts;
+    const { clock, onEpoch } = this.#parts;
     this.#heart = clock.after(HEARTBEAT_MS, () => this.#beat());
     if (this.#state.kind !== 'ready') return;
     const silentMs = clock.monotonicMs() - (this.#answeredAtMs ?? 0);
     if (silentMs >= DEAD_AFTER_MS) return this.#lose(this.#state.connection, 'it does not answer');
     if (silentMs < HEARTBEAT_MS / 2) return;
-    this.enqueue({
-      epoch: this.#toldEpoch,
-      kind: { case: 'describe', value: { $typeName: 'storage.v1.Describe' } },
-      bytes: 0,
-      deadlineMs: clock.monotonicMs() + DEAD_AFTER_MS,
-      settle: () => {},
-    });
+    this.enqueue(heartbeat(this.#toldEpoch, clock.monotonicMs() + DEAD_AFTER_MS, onEpoch));
   }
 }
 

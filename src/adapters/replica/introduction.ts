@@ -3,17 +3,18 @@ import { QuorateError } from '../../domain/errors.js';
 import { type Answer, BatchSchema, ExchangeRequestSchema } from '../../gen/storage/v1/storage_pb.js';
 import type { IntroducedNode, ReplicaIntroduction } from '../../ports/replica-introduction.js';
 import type { NodeAddress } from '../../ports/replica-transport.js';
+import { topologyMessage } from '../../wire/topology-message.js';
 import type { StreamParts } from './batched-stream.js';
-import { CoordinatorHandshake, topologyMessage } from './coordinator-handshake.js';
+import { CoordinatorHandshake } from './coordinator-handshake.js';
 
 /** Below a request's usual 5 s. The node flushes three times, and disks stall for seconds. */
 const INTRODUCTION_TIMEOUT_MS = 4500;
 
 /** Meets a node on a stream of its own, which ends with the introduction. */
 export class Introduction implements ReplicaIntroduction {
-  readonly #parts: Omit<StreamParts, 'log'>;
+  readonly #parts: Omit<StreamParts, 'log' | 'onEpoch'>;
 
-  constructor(parts: Omit<StreamParts, 'log'>) {
+  constructor(parts: Omit<StreamParts, 'log' | 'onEpoch'>) {
     this.#parts = parts;
   }
 

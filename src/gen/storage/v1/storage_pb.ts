@@ -13,7 +13,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file storage/v1/storage.proto.
  */
 export const file_storage_v1_storage: GenFile = /*@__PURE__*/
-  fileDesc("ChhzdG9yYWdlL3YxL3N0b3JhZ2UucHJvdG8SCnN0b3JhZ2UudjEisAEKD0V4Y2hhbmdlUmVxdWVzdBIiCgVoZWxsbxgBIAEoCzIRLnN0b3JhZ2UudjEuSGVsbG9IABIiCgVwcm9vZhgCIAEoCzIRLnN0b3JhZ2UudjEuUHJvb2ZIABIoCgh0b3BvbG9neRgDIAEoCzIULnN0b3JhZ2UudjEuVG9wb2xvZ3lIABIiCgViYXRjaBgEIAEoCzIRLnN0b3JhZ2UudjEuQmF0Y2hIAEIHCgVmcmFtZSK3AQoQRXhjaGFuZ2VSZXNwb25zZRImCgd3ZWxjb21lGAEgASgLMhMuc3RvcmFnZS52MS5XZWxjb21lSAASIgoFcmVhZHkYAiABKAsyES5zdG9yYWdlLnYxLlJlYWR5SAASJgoHYW5zd2VycxgDIAEoCzITLnN0b3JhZ2UudjEuQW5zd2Vyc0gAEiYKB3JlZnVzYWwYBCABKAsyEy5zdG9yYWdlLnYxLlJlZnVzYWxIAEIHCgVmcmFtZSJ2CgVIZWxsbxIUCgxwcm90b2NvbF9taW4YASABKA0SFAoMcHJvdG9jb2xfbWF4GAIgASgNEg0KBWFjdG9yGAMgASgJEg8KB25vZGVfaWQYBCABKAkSEgoKY2x1c3Rlcl9pZBgFIAEoCRINCgVub25jZRgGIAEoDCJwCgdXZWxjb21lEhAKCHByb3RvY29sGAEgASgNEg8KB25vZGVfaWQYAiABKAkSEAoIc3RvcmVfaWQYAyABKAkSEgoKY2x1c3Rlcl9pZBgEIAEoCRINCgVub25jZRgFIAEoDBINCgVwcm9vZhgGIAEoDCI+CgVQcm9vZhINCgVwcm9vZhgBIAEoDBImCgh0b3BvbG9neRgCIAEoCzIULnN0b3JhZ2UudjEuVG9wb2xvZ3kiFgoFUmVhZHkSDQoFZXBvY2gYASABKAEi/QEKB1JlZnVzYWwSKgoGcmVhc29uGAEgASgOMhouc3RvcmFnZS52MS5SZWZ1c2FsLlJlYXNvbhIPCgdtZXNzYWdlGAIgASgJIrQBCgZSZWFzb24SFgoSUkVBU09OX1VOU1BFQ0lGSUVEEAASGwoXUkVBU09OX1BST1RPQ09MX1ZFUlNJT04QARIVChFSRUFTT05fV1JPTkdfTk9ERRACEhgKFFJFQVNPTl9XUk9OR19DTFVTVEVSEAMSFAoQUkVBU09OX0JBRF9QUk9PRhAEEhQKEFJFQVNPTl9CQURfRlJBTUUQBRIYChRSRUFTT05fU0hVVFRJTkdfRE9XThAGIj4KCFRvcG9sb2d5Eg0KBWVwb2NoGAEgASgBEiMKB21lbWJlcnMYAiADKAsyEi5zdG9yYWdlLnYxLk1lbWJlciI+CgZNZW1iZXISDwoHbm9kZV9pZBgBIAEoCRIVCg12aXJ0dWFsX25vZGVzGAIgASgNEgwKBHpvbmUYAyABKAkiQQoFQmF0Y2gSDQoFZXBvY2gYASABKAESKQoKb3BlcmF0aW9ucxgCIAMoCzIVLnN0b3JhZ2UudjEuT3BlcmF0aW9uItEBCglPcGVyYXRpb24SCgoCaWQYASABKA0SHgoDYXNrGAIgASgLMg8uc3RvcmFnZS52MS5Bc2tIABIiCgV3cml0ZRgDIAEoCzIRLnN0b3JhZ2UudjEuV3JpdGVIABIgCgRyZWFkGAQgASgLMhAuc3RvcmFnZS52MS5SZWFkSAASKAoIZGVzY3JpYmUYBSABKAsyFC5zdG9yYWdlLnYxLkRlc2NyaWJlSAASIAoEam9pbhgGIAEoCzIQLnN0b3JhZ2UudjEuSm9pbkgAQgYKBGtpbmQiBQoDQXNrIkgKBVdyaXRlEhMKC3N0b3JhZ2Vfa2V5GAEgASgMEhoKEnJlcGxpY2F0aW9uX2ZhY3RvchgCIAEoDRIOCgZyZWNvcmQYAyABKAwiSgoEUmVhZBITCgtzdG9yYWdlX2tleRgBIAEoDBIaChJyZXBsaWNhdGlvbl9mYWN0b3IYAiABKA0SEQoJaGVhZF9vbmx5GAMgASgIIgoKCERlc2NyaWJlIgYKBEpvaW4iLgoHQW5zd2VycxIjCgdhbnN3ZXJzGAEgAygLMhIuc3RvcmFnZS52MS5BbnN3ZXIiugIKBkFuc3dlchIKCgJpZBgBIAEoDRIkCgNhc2sYAiABKAsyFS5zdG9yYWdlLnYxLkFza0Fuc3dlckgAEigKBXdyaXRlGAMgASgLMhcuc3RvcmFnZS52MS5Xcml0ZUFuc3dlckgAEiYKBHJlYWQYBCABKAsyFi5zdG9yYWdlLnYxLlJlYWRBbnN3ZXJIABIuCghkZXNjcmliZRgFIAEoCzIaLnN0b3JhZ2UudjEuRGVzY3JpYmVBbnN3ZXJIABImCgRqb2luGAYgASgLMhYuc3RvcmFnZS52MS5Kb2luQW5zd2VySAASJAoGZmVuY2VkGAcgASgLMhIuc3RvcmFnZS52MS5GZW5jZWRIABImCgdmYWlsdXJlGAggASgLMhMuc3RvcmFnZS52MS5GYWlsdXJlSABCBgoEa2luZCInCglBc2tBbnN3ZXISGgoSZ3JlYXRlc3RfdGltZXN0YW1wGAEgASgBIiwKC1dyaXRlQW5zd2VyEg4KBnBhc3NlZBgBIAEoCBINCgVjbG9jaxgCIAEoDCIqCgpSZWFkQW5zd2VyEg4KBnJlY29yZBgBIAEoDBIMCgRoZWFkGAIgASgIIkAKDkRlc2NyaWJlQW5zd2VyEhIKCmtleXNfY291bnQYASABKAESGgoSZGlza191c2FnZV9wZXJjZW50GAIgASgCIgwKCkpvaW5BbnN3ZXIiFwoGRmVuY2VkEg0KBWVwb2NoGAEgASgBIucBCgdGYWlsdXJlEioKBnJlYXNvbhgBIAEoDjIaLnN0b3JhZ2UudjEuRmFpbHVyZS5SZWFzb24SDwoHbWVzc2FnZRgCIAEoCSKeAQoGUmVhc29uEhYKElJFQVNPTl9VTlNQRUNJRklFRBAAEhQKEFJFQVNPTl9OT1RfT1dORVIQARISCg5SRUFTT05fQ09SUlVQVBACEhUKEVJFQVNPTl9GVVRVUkVfRE9UEAMSFAoQUkVBU09OX01BTEZPUk1FRBAEEhIKDlJFQVNPTl9TVE9SQUdFEAUSEQoNUkVBU09OX01FTUJFUhAGMlsKDlJlcGxpY2FTZXJ2aWNlEkkKCEV4Y2hhbmdlEhsuc3RvcmFnZS52MS5FeGNoYW5nZVJlcXVlc3QaHC5zdG9yYWdlLnYxLkV4Y2hhbmdlUmVzcG9uc2UoATABYgZwcm90bzM");
+  fileDesc("ChhzdG9yYWdlL3YxL3N0b3JhZ2UucHJvdG8SCnN0b3JhZ2UudjEisAEKD0V4Y2hhbmdlUmVxdWVzdBIiCgVoZWxsbxgBIAEoCzIRLnN0b3JhZ2UudjEuSGVsbG9IABIiCgVwcm9vZhgCIAEoCzIRLnN0b3JhZ2UudjEuUHJvb2ZIABIoCgh0b3BvbG9neRgDIAEoCzIULnN0b3JhZ2UudjEuVG9wb2xvZ3lIABIiCgViYXRjaBgEIAEoCzIRLnN0b3JhZ2UudjEuQmF0Y2hIAEIHCgVmcmFtZSK3AQoQRXhjaGFuZ2VSZXNwb25zZRImCgd3ZWxjb21lGAEgASgLMhMuc3RvcmFnZS52MS5XZWxjb21lSAASIgoFcmVhZHkYAiABKAsyES5zdG9yYWdlLnYxLlJlYWR5SAASJgoHYW5zd2VycxgDIAEoCzITLnN0b3JhZ2UudjEuQW5zd2Vyc0gAEiYKB3JlZnVzYWwYBCABKAsyEy5zdG9yYWdlLnYxLlJlZnVzYWxIAEIHCgVmcmFtZSJ2CgVIZWxsbxIUCgxwcm90b2NvbF9taW4YASABKA0SFAoMcHJvdG9jb2xfbWF4GAIgASgNEg0KBWFjdG9yGAMgASgJEg8KB25vZGVfaWQYBCABKAkSEgoKY2x1c3Rlcl9pZBgFIAEoCRINCgVub25jZRgGIAEoDCJwCgdXZWxjb21lEhAKCHByb3RvY29sGAEgASgNEg8KB25vZGVfaWQYAiABKAkSEAoIc3RvcmVfaWQYAyABKAkSEgoKY2x1c3Rlcl9pZBgEIAEoCRINCgVub25jZRgFIAEoDBINCgVwcm9vZhgGIAEoDCI+CgVQcm9vZhINCgVwcm9vZhgBIAEoDBImCgh0b3BvbG9neRgCIAEoCzIULnN0b3JhZ2UudjEuVG9wb2xvZ3kiFgoFUmVhZHkSDQoFZXBvY2gYASABKAEi/QEKB1JlZnVzYWwSKgoGcmVhc29uGAEgASgOMhouc3RvcmFnZS52MS5SZWZ1c2FsLlJlYXNvbhIPCgdtZXNzYWdlGAIgASgJIrQBCgZSZWFzb24SFgoSUkVBU09OX1VOU1BFQ0lGSUVEEAASGwoXUkVBU09OX1BST1RPQ09MX1ZFUlNJT04QARIVChFSRUFTT05fV1JPTkdfTk9ERRACEhgKFFJFQVNPTl9XUk9OR19DTFVTVEVSEAMSFAoQUkVBU09OX0JBRF9QUk9PRhAEEhQKEFJFQVNPTl9CQURfRlJBTUUQBRIYChRSRUFTT05fU0hVVFRJTkdfRE9XThAGImMKCFRvcG9sb2d5Eg0KBWVwb2NoGAEgASgBEiMKB21lbWJlcnMYAiADKAsyEi5zdG9yYWdlLnYxLk1lbWJlchIjCgdvdXRzaWRlGAogAygLMhIuc3RvcmFnZS52MS5NZW1iZXIi9gEKBk1lbWJlchIPCgdub2RlX2lkGAEgASgJEhUKDXZpcnR1YWxfbm9kZXMYAiABKA0SDAoEem9uZRgDIAEoCRIMCgRob3N0GAogASgJEgwKBHBvcnQYCyABKA0SEAoIc3RvcmVfaWQYDCABKAkSKQoGc3RhdHVzGA0gASgOMhkuc3RvcmFnZS52MS5NZW1iZXIuU3RhdHVzIl0KBlN0YXR1cxIWChJTVEFUVVNfVU5TUEVDSUZJRUQQABITCg9TVEFUVVNfSU5BQ1RJVkUQARIRCg1TVEFUVVNfQUNUSVZFEAISEwoPU1RBVFVTX0RSQUlOSU5HEAMiQQoFQmF0Y2gSDQoFZXBvY2gYASABKAESKQoKb3BlcmF0aW9ucxgCIAMoCzIVLnN0b3JhZ2UudjEuT3BlcmF0aW9uIvcBCglPcGVyYXRpb24SCgoCaWQYASABKA0SHgoDYXNrGAIgASgLMg8uc3RvcmFnZS52MS5Bc2tIABIiCgV3cml0ZRgDIAEoCzIRLnN0b3JhZ2UudjEuV3JpdGVIABIgCgRyZWFkGAQgASgLMhAuc3RvcmFnZS52MS5SZWFkSAASKAoIZGVzY3JpYmUYBSABKAsyFC5zdG9yYWdlLnYxLkRlc2NyaWJlSAASIAoEam9pbhgGIAEoCzIQLnN0b3JhZ2UudjEuSm9pbkgAEiQKBnJlY2FsbBgKIAEoCzISLnN0b3JhZ2UudjEuUmVjYWxsSABCBgoEa2luZCIFCgNBc2siSAoFV3JpdGUSEwoLc3RvcmFnZV9rZXkYASABKAwSGgoScmVwbGljYXRpb25fZmFjdG9yGAIgASgNEg4KBnJlY29yZBgDIAEoDCJKCgRSZWFkEhMKC3N0b3JhZ2Vfa2V5GAEgASgMEhoKEnJlcGxpY2F0aW9uX2ZhY3RvchgCIAEoDRIRCgloZWFkX29ubHkYAyABKAgiCgoIRGVzY3JpYmUiBgoESm9pbiIdCgZSZWNhbGwSEwoLa25vd25fZXBvY2gYASABKAEiLgoHQW5zd2VycxIjCgdhbnN3ZXJzGAEgAygLMhIuc3RvcmFnZS52MS5BbnN3ZXIi5gIKBkFuc3dlchIKCgJpZBgBIAEoDRIkCgNhc2sYAiABKAsyFS5zdG9yYWdlLnYxLkFza0Fuc3dlckgAEigKBXdyaXRlGAMgASgLMhcuc3RvcmFnZS52MS5Xcml0ZUFuc3dlckgAEiYKBHJlYWQYBCABKAsyFi5zdG9yYWdlLnYxLlJlYWRBbnN3ZXJIABIuCghkZXNjcmliZRgFIAEoCzIaLnN0b3JhZ2UudjEuRGVzY3JpYmVBbnN3ZXJIABImCgRqb2luGAYgASgLMhYuc3RvcmFnZS52MS5Kb2luQW5zd2VySAASJAoGZmVuY2VkGAcgASgLMhIuc3RvcmFnZS52MS5GZW5jZWRIABImCgdmYWlsdXJlGAggASgLMhMuc3RvcmFnZS52MS5GYWlsdXJlSAASKgoGcmVjYWxsGAogASgLMhguc3RvcmFnZS52MS5SZWNhbGxBbnN3ZXJIAEIGCgRraW5kIicKCUFza0Fuc3dlchIaChJncmVhdGVzdF90aW1lc3RhbXAYASABKAEiLAoLV3JpdGVBbnN3ZXISDgoGcGFzc2VkGAEgASgIEg0KBWNsb2NrGAIgASgMIioKClJlYWRBbnN3ZXISDgoGcmVjb3JkGAEgASgMEgwKBGhlYWQYAiABKAgiTwoORGVzY3JpYmVBbnN3ZXISEgoKa2V5c19jb3VudBgBIAEoARIaChJkaXNrX3VzYWdlX3BlcmNlbnQYAiABKAISDQoFZXBvY2gYCiABKAEiDAoKSm9pbkFuc3dlciI2CgxSZWNhbGxBbnN3ZXISJgoIdG9wb2xvZ3kYASABKAsyFC5zdG9yYWdlLnYxLlRvcG9sb2d5IhcKBkZlbmNlZBINCgVlcG9jaBgBIAEoASLnAQoHRmFpbHVyZRIqCgZyZWFzb24YASABKA4yGi5zdG9yYWdlLnYxLkZhaWx1cmUuUmVhc29uEg8KB21lc3NhZ2UYAiABKAkingEKBlJlYXNvbhIWChJSRUFTT05fVU5TUEVDSUZJRUQQABIUChBSRUFTT05fTk9UX09XTkVSEAESEgoOUkVBU09OX0NPUlJVUFQQAhIVChFSRUFTT05fRlVUVVJFX0RPVBADEhQKEFJFQVNPTl9NQUxGT1JNRUQQBBISCg5SRUFTT05fU1RPUkFHRRAFEhEKDVJFQVNPTl9NRU1CRVIQBjJbCg5SZXBsaWNhU2VydmljZRJJCghFeGNoYW5nZRIbLnN0b3JhZ2UudjEuRXhjaGFuZ2VSZXF1ZXN0Ghwuc3RvcmFnZS52MS5FeGNoYW5nZVJlc3BvbnNlKAEwAWIGcHJvdG8z");
 
 /**
  * @generated from message storage.v1.ExchangeRequest
@@ -312,7 +312,9 @@ export const Refusal_ReasonSchema: GenEnum<Refusal_Reason> = /*@__PURE__*/
   enumDesc(file_storage_v1_storage, 6, 0);
 
 /**
- * The ring of one epoch, from which the node tells which ranges it owns.
+ * The nodes of one epoch: the ring, from which the node tells which ranges it owns, and what a coordinator needs to
+ * reach them. A node keeps it beside its fence, for coordinators that missed the epoch. Tenants are not in it: none of
+ * them changes with an epoch.
  *
  * @generated from message storage.v1.Topology
  */
@@ -323,9 +325,18 @@ export type Topology = Message<"storage.v1.Topology"> & {
   epoch: number;
 
   /**
+   * Those on the ring.
+   *
    * @generated from field: repeated storage.v1.Member members = 2;
    */
   members: Member[];
+
+  /**
+   * Those that have no place on the ring.
+   *
+   * @generated from field: repeated storage.v1.Member outside = 10;
+   */
+  outside: Member[];
 };
 
 /**
@@ -353,6 +364,28 @@ export type Member = Message<"storage.v1.Member"> & {
    * @generated from field: string zone = 3;
    */
   zone: string;
+
+  /**
+   * @generated from field: string host = 10;
+   */
+  host: string;
+
+  /**
+   * @generated from field: uint32 port = 11;
+   */
+  port: number;
+
+  /**
+   * The id of the data folder that was registered with the node.
+   *
+   * @generated from field: string store_id = 12;
+   */
+  storeId: string;
+
+  /**
+   * @generated from field: storage.v1.Member.Status status = 13;
+   */
+  status: Member_Status;
 };
 
 /**
@@ -361,6 +394,37 @@ export type Member = Message<"storage.v1.Member"> & {
  */
 export const MemberSchema: GenMessage<Member> = /*@__PURE__*/
   messageDesc(file_storage_v1_storage, 8);
+
+/**
+ * @generated from enum storage.v1.Member.Status
+ */
+export enum Member_Status {
+  /**
+   * @generated from enum value: STATUS_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * @generated from enum value: STATUS_INACTIVE = 1;
+   */
+  INACTIVE = 1,
+
+  /**
+   * @generated from enum value: STATUS_ACTIVE = 2;
+   */
+  ACTIVE = 2,
+
+  /**
+   * @generated from enum value: STATUS_DRAINING = 3;
+   */
+  DRAINING = 3,
+}
+
+/**
+ * Describes the enum storage.v1.Member.Status.
+ */
+export const Member_StatusSchema: GenEnum<Member_Status> = /*@__PURE__*/
+  enumDesc(file_storage_v1_storage, 8, 0);
 
 /**
  * @generated from message storage.v1.Batch
@@ -430,6 +494,12 @@ export type Operation = Message<"storage.v1.Operation"> & {
      */
     value: Join;
     case: "join";
+  } | {
+    /**
+     * @generated from field: storage.v1.Recall recall = 10;
+     */
+    value: Recall;
+    case: "recall";
   } | { case: undefined; value?: undefined };
 };
 
@@ -547,6 +617,27 @@ export const JoinSchema: GenMessage<Join> = /*@__PURE__*/
   messageDesc(file_storage_v1_storage, 15);
 
 /**
+ * For the topology of the node's fence, which the coordinator missed. Answered at any epoch.
+ *
+ * @generated from message storage.v1.Recall
+ */
+export type Recall = Message<"storage.v1.Recall"> & {
+  /**
+   * What the coordinator has: only a greater epoch's topology is worth sending.
+   *
+   * @generated from field: double known_epoch = 1;
+   */
+  knownEpoch: number;
+};
+
+/**
+ * Describes the message storage.v1.Recall.
+ * Use `create(RecallSchema)` to create a new message.
+ */
+export const RecallSchema: GenMessage<Recall> = /*@__PURE__*/
+  messageDesc(file_storage_v1_storage, 16);
+
+/**
  * @generated from message storage.v1.Answers
  */
 export type Answers = Message<"storage.v1.Answers"> & {
@@ -561,7 +652,7 @@ export type Answers = Message<"storage.v1.Answers"> & {
  * Use `create(AnswersSchema)` to create a new message.
  */
 export const AnswersSchema: GenMessage<Answers> = /*@__PURE__*/
-  messageDesc(file_storage_v1_storage, 16);
+  messageDesc(file_storage_v1_storage, 17);
 
 /**
  * @generated from message storage.v1.Answer
@@ -619,6 +710,12 @@ export type Answer = Message<"storage.v1.Answer"> & {
      */
     value: Failure;
     case: "failure";
+  } | {
+    /**
+     * @generated from field: storage.v1.RecallAnswer recall = 10;
+     */
+    value: RecallAnswer;
+    case: "recall";
   } | { case: undefined; value?: undefined };
 };
 
@@ -627,7 +724,7 @@ export type Answer = Message<"storage.v1.Answer"> & {
  * Use `create(AnswerSchema)` to create a new message.
  */
 export const AnswerSchema: GenMessage<Answer> = /*@__PURE__*/
-  messageDesc(file_storage_v1_storage, 17);
+  messageDesc(file_storage_v1_storage, 18);
 
 /**
  * @generated from message storage.v1.AskAnswer
@@ -646,7 +743,7 @@ export type AskAnswer = Message<"storage.v1.AskAnswer"> & {
  * Use `create(AskAnswerSchema)` to create a new message.
  */
 export const AskAnswerSchema: GenMessage<AskAnswer> = /*@__PURE__*/
-  messageDesc(file_storage_v1_storage, 18);
+  messageDesc(file_storage_v1_storage, 19);
 
 /**
  * @generated from message storage.v1.WriteAnswer
@@ -672,7 +769,7 @@ export type WriteAnswer = Message<"storage.v1.WriteAnswer"> & {
  * Use `create(WriteAnswerSchema)` to create a new message.
  */
 export const WriteAnswerSchema: GenMessage<WriteAnswer> = /*@__PURE__*/
-  messageDesc(file_storage_v1_storage, 19);
+  messageDesc(file_storage_v1_storage, 20);
 
 /**
  * @generated from message storage.v1.ReadAnswer
@@ -698,7 +795,7 @@ export type ReadAnswer = Message<"storage.v1.ReadAnswer"> & {
  * Use `create(ReadAnswerSchema)` to create a new message.
  */
 export const ReadAnswerSchema: GenMessage<ReadAnswer> = /*@__PURE__*/
-  messageDesc(file_storage_v1_storage, 20);
+  messageDesc(file_storage_v1_storage, 21);
 
 /**
  * @generated from message storage.v1.DescribeAnswer
@@ -717,6 +814,13 @@ export type DescribeAnswer = Message<"storage.v1.DescribeAnswer"> & {
    * @generated from field: float disk_usage_percent = 2;
    */
   diskUsagePercent: number;
+
+  /**
+   * The node's fence.
+   *
+   * @generated from field: double epoch = 10;
+   */
+  epoch: number;
 };
 
 /**
@@ -724,7 +828,7 @@ export type DescribeAnswer = Message<"storage.v1.DescribeAnswer"> & {
  * Use `create(DescribeAnswerSchema)` to create a new message.
  */
 export const DescribeAnswerSchema: GenMessage<DescribeAnswer> = /*@__PURE__*/
-  messageDesc(file_storage_v1_storage, 21);
+  messageDesc(file_storage_v1_storage, 22);
 
 /**
  * @generated from message storage.v1.JoinAnswer
@@ -737,7 +841,26 @@ export type JoinAnswer = Message<"storage.v1.JoinAnswer"> & {
  * Use `create(JoinAnswerSchema)` to create a new message.
  */
 export const JoinAnswerSchema: GenMessage<JoinAnswer> = /*@__PURE__*/
-  messageDesc(file_storage_v1_storage, 22);
+  messageDesc(file_storage_v1_storage, 23);
+
+/**
+ * @generated from message storage.v1.RecallAnswer
+ */
+export type RecallAnswer = Message<"storage.v1.RecallAnswer"> & {
+  /**
+   * Absent when the node has no topology of a greater epoch.
+   *
+   * @generated from field: storage.v1.Topology topology = 1;
+   */
+  topology?: Topology | undefined;
+};
+
+/**
+ * Describes the message storage.v1.RecallAnswer.
+ * Use `create(RecallAnswerSchema)` to create a new message.
+ */
+export const RecallAnswerSchema: GenMessage<RecallAnswer> = /*@__PURE__*/
+  messageDesc(file_storage_v1_storage, 24);
 
 /**
  * @generated from message storage.v1.Fenced
@@ -756,7 +879,7 @@ export type Fenced = Message<"storage.v1.Fenced"> & {
  * Use `create(FencedSchema)` to create a new message.
  */
 export const FencedSchema: GenMessage<Fenced> = /*@__PURE__*/
-  messageDesc(file_storage_v1_storage, 23);
+  messageDesc(file_storage_v1_storage, 25);
 
 /**
  * @generated from message storage.v1.Failure
@@ -778,7 +901,7 @@ export type Failure = Message<"storage.v1.Failure"> & {
  * Use `create(FailureSchema)` to create a new message.
  */
 export const FailureSchema: GenMessage<Failure> = /*@__PURE__*/
-  messageDesc(file_storage_v1_storage, 24);
+  messageDesc(file_storage_v1_storage, 26);
 
 /**
  * @generated from enum storage.v1.Failure.Reason
@@ -836,7 +959,7 @@ export enum Failure_Reason {
  * Describes the enum storage.v1.Failure.Reason.
  */
 export const Failure_ReasonSchema: GenEnum<Failure_Reason> = /*@__PURE__*/
-  enumDesc(file_storage_v1_storage, 24, 0);
+  enumDesc(file_storage_v1_storage, 26, 0);
 
 /**
  * @generated from service storage.v1.ReplicaService
