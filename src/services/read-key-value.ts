@@ -45,7 +45,7 @@ export class ReadKeyValue {
     const { topology, replicas, clock, replicaTimeoutMs } = this.#parts;
     for (;;) {
       const plan = planReplicas(topology, target);
-      const shortfall = new ReplicaShortfall();
+      const shortfall = new ReplicaShortfall(plan.placement.epoch);
       const deadlineMs = operationDeadline(clock, context, replicaTimeoutMs);
       const round = new ReadRound({ replicas, clock, level, plan, shortfall, deadlineMs });
       const verdict: ReadVerdict = isOver(clock, context) ? { kind: 'unreachable' } : await round.run();

@@ -31,6 +31,8 @@ export class ReadinessCheck {
   current(): Readiness {
     const { refusal } = this.#parts.guard;
     if (refusal !== undefined) return { ready: false, reason: refusal };
+    const { lag } = this.#parts.topology;
+    if (lag !== undefined) return { ready: false, reason: lag };
     return this.#serves() ? READY : { ready: false, reason: 'no range has a majority of its replicas up' };
   }
 

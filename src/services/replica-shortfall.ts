@@ -7,12 +7,22 @@ import type { ReplicaFailure } from '../ports/replica-stream.js';
 export class ReplicaShortfall {
   readonly #reasons = new Map<string, string>();
   readonly #untouched = new Set<string>();
+  readonly #plannedEpoch: number;
   #fencedEpoch: number | undefined;
+
+  /** @param plannedEpoch the epoch that the operation was planned under */
+  constructor(plannedEpoch: number) {
+    this.#plannedEpoch = plannedEpoch;
+  }
 
   add(nodeId: string, failure: ReplicaFailure): void {
     if (failure.kind === 'fenced') {
-      this.#fencedEpoch = Math.max(this.#fencedEpoch ?? 0, failure.epoch);
-      this.#reasons.set(nodeId, `has seen epoch ${failure.epoch}`);
+      const newer = failure.epoch > this.#plannedEpoch;
+      if (newer) this.#fencedEpoch = Math.max(this.#fencedEpoch ?? 0, failure.epoch);
+      this.#reasons.set(
+        nodeId,
+        newer ? `has seen epoch ${failure.epoch}` : `was not told epoch ${this.#plannedEpoch} yet`,
+      );
       this.#untouched.add(nodeId);
       return;
     }
@@ -20,7 +30,7 @@ export class ReplicaShortfall {
     if (!failure.sent) this.#untouched.add(nodeId);
   }
 
-  /** The greatest epoch that a node refused the operation for; undefined when none did. */
+  /** The greatest newer epoch that a node refused the operation for; undefined when none did. */
   get fencedEpoch(): number | undefined {
     return this.#fencedEpoch;
   }

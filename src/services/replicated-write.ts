@@ -67,7 +67,7 @@ export class ReplicatedWrite {
       const plan = planReplicas(topology, target);
       const { sets } = plan.placement;
       const tally = new WriteTally(sets, level, record.clock);
-      const shortfall = new ReplicaShortfall();
+      const shortfall = new ReplicaShortfall(plan.placement.epoch);
       const deadlineMs = operationDeadline(clock, context, this.#parts.replicaTimeoutMs);
       if (tally.outcome === 'pending' && !isOver(clock, context)) {
         await fanOut(
@@ -102,7 +102,7 @@ export class ReplicatedWrite {
       const plan = planReplicas(topology, target);
       const { sets, epoch } = plan.placement;
       const tally = new LevelTally(sets, (size) => askedAt(level, size));
-      const shortfall = new ReplicaShortfall();
+      const shortfall = new ReplicaShortfall(plan.placement.epoch);
       const deadlineMs = operationDeadline(clock, context, this.#parts.replicaTimeoutMs);
       let greatestUs = 0;
       if (tally.outcome === 'pending' && !isOver(clock, context)) {

@@ -18,8 +18,11 @@ import { decodeRecord } from '../../src/wire/record-format.js';
 
 /** A replica whose conduct a test sets; its records merge as the real ones do. */
 export interface ScriptedReplica {
-  /** `silent`: takes operations and never answers. `deaf`: takes none and never answers. `down`: fails at once. */
-  conduct: 'up' | 'down' | 'silent' | 'deaf';
+  /**
+   * `silent`: takes operations and never answers. `deaf`: takes none and never answers. `down`: fails at once. `untold`:
+   * refuses what is planned under its fence as well.
+   */
+  conduct: 'up' | 'down' | 'silent' | 'deaf' | 'untold';
   /** From an operation's sending to its effect, and from there to its answer. */
   delayMs: number;
   fence: number;
@@ -130,7 +133,7 @@ export class ScriptedReplicas implements ReplicaStreams {
       const timer = this.#clock.after(leftMs, () => resolve({ kind: 'failed', reason: 'timed out', sent: true }));
       if (node.conduct === 'deaf') return;
       this.#clock.after(node.delayMs, () => {
-        if (epoch < node.fence) {
+        if (epoch < node.fence || (node.conduct === 'untold' && Number.isFinite(epoch))) {
           this.onFenced(nodeId, node.fence);
           return resolve({ kind: 'fenced', epoch: node.fence });
         }

@@ -1,9 +1,11 @@
+import { MetadataUnavailableError } from '../../src/domain/errors.js';
 import type { StorageNode, Tenant, TopologyState } from '../../src/domain/topology.js';
 import type { Clock } from '../../src/ports/clock.js';
 import type { TopologyStore } from '../../src/ports/topology-store.js';
 import type { CallContext } from '../../src/services/coordinator-services.js';
 import { TopologyWatch } from '../../src/services/topology-watch.js';
 import { ScriptedReplicas } from './scripted-replicas.js';
+import { MemoryLog } from './silent-log.js';
 import { VirtualClock } from './virtual-clock.js';
 
 export const NODE_IDS = ['a', 'b', 'c'] as const;
@@ -15,25 +17,39 @@ export interface SmallCluster {
   readonly clock: VirtualClock;
   readonly replicas: ScriptedReplicas;
   readonly topology: TopologyWatch;
+  readonly log: MemoryLog;
   /** What the store answers from now on. */
   state: TopologyState;
+  storeAway: boolean;
+  /** How often everything was asked of the store. */
+  loads: number;
 }
 
 export async function smallCluster(nodeIds: readonly string[] = NODE_IDS): Promise<SmallCluster> {
   const clock = new VirtualClock();
+  const state = async () => {
+    if (cluster.storeAway) throw new MetadataUnavailableError('the store is away');
+    return cluster.state;
+  };
   const store: Pick<TopologyStore, 'load' | 'version' | 'tenantsFrom' | 'findTenant'> = {
-    load: async () => cluster.state,
-    version: async () => cluster.state,
-    tenantsFrom: async () => ({ version: cluster.state, tenants: cluster.state.tenants }),
+    load: () => {
+      cluster.loads++;
+      return state();
+    },
+    version: state,
+    tenantsFrom: async () => ({ version: await state(), tenants: cluster.state.tenants }),
     findTenant: async (tenantId) => ({
-      epoch: cluster.state.epoch,
+      epoch: (await state()).epoch,
       tenant: cluster.state.tenants.find((tenant) => tenant.tenantId === tenantId),
     }),
   };
   const change = () => Promise.reject(new Error('these tests change no topology through the store'));
-  const topology = new TopologyWatch({ ...store, change }, clock);
-  const state = { epoch: 1, nextTenantNumber: 8, nodes: nodeIds.map(member), tenants: [TENANT] };
-  const cluster: SmallCluster = { clock, replicas: new ScriptedReplicas(clock, nodeIds), topology, state };
+  const log = new MemoryLog();
+  const replicas = new ScriptedReplicas(clock, nodeIds);
+  const topology = new TopologyWatch({ store: { ...store, change }, replicas, clock, log });
+  replicas.onFenced = (nodeId, epoch) => topology.heard(nodeId, epoch);
+  const initial = { epoch: 1, nextTenantNumber: 8, nodes: nodeIds.map(member), tenants: [TENANT] };
+  const cluster: SmallCluster = { clock, replicas, topology, log, state: initial, storeAway: false, loads: 0 };
   await topology.refresh();
   return cluster;
 }
