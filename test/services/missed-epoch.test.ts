@@ -7,6 +7,7 @@ import { ClockGuard } from '../../src/services/clock-guard.js';
 import { ReadKeyValue } from '../../src/services/read-key-value.js';
 import { ReadinessCheck } from '../../src/services/readiness.js';
 import { ReplicatedWrite } from '../../src/services/replicated-write.js';
+import { Gate } from '../support/gate.js';
 import { contextWithin, member, NODE_IDS, type SmallCluster, smallCluster, TENANT } from '../support/small-cluster.js';
 
 const target = { tenant: TENANT, key: Buffer.from('key') };
@@ -128,10 +129,16 @@ describe('a coordinator that missed an epoch', () => {
 
   it('does not take for a loss what it asked the store before it learnt more', async () => {
     seen(2);
-    const before = cluster.topology.refresh();
+    const gate = new Gate();
+    cluster.answersHeld = gate.opened;
+    const loaded = cluster.topology.refresh();
     const polled = cluster.topology.poll();
     await settle(write(5));
-    await settle(Promise.all([before, polled]));
+    expect(cluster.topology.snapshot.epoch).toBe(2);
+    cluster.answersHeld = undefined;
+    cluster.state = { ...cluster.state, epoch: 2 };
+    gate.open();
+    await settle(Promise.all([loaded, polled]));
     expect(cluster.topology.snapshot.epoch).toBe(2);
     expect(wentBack()).toEqual([]);
   });

@@ -21,6 +21,8 @@ export interface SmallCluster {
   /** What the store answers from now on. */
   state: TopologyState;
   storeAway: boolean;
+  /** The store's answers of before are on their way until this resolves. */
+  answersHeld: Promise<void> | undefined;
   /** How often everything was asked of the store. */
   loads: number;
 }
@@ -29,7 +31,9 @@ export async function smallCluster(nodeIds: readonly string[] = NODE_IDS): Promi
   const clock = new VirtualClock();
   const state = async () => {
     if (cluster.storeAway) throw new MetadataUnavailableError('the store is away');
-    return cluster.state;
+    const { state: asAsked } = cluster;
+    await cluster.answersHeld;
+    return asAsked;
   };
   const store: Pick<TopologyStore, 'load' | 'version' | 'tenantsFrom' | 'findTenant'> = {
     load: () => {
@@ -49,7 +53,16 @@ export async function smallCluster(nodeIds: readonly string[] = NODE_IDS): Promi
   const topology = new TopologyWatch({ store: { ...store, change }, replicas, clock, log });
   replicas.onFenced = (nodeId, epoch) => topology.heard(nodeId, epoch);
   const initial = { epoch: 1, nextTenantNumber: 8, nodes: nodeIds.map(member), tenants: [TENANT] };
-  const cluster: SmallCluster = { clock, replicas, topology, log, state: initial, storeAway: false, loads: 0 };
+  const cluster: SmallCluster = {
+    clock,
+    replicas,
+    topology,
+    log,
+    state: initial,
+    storeAway: false,
+    loads: 0,
+    answersHeld: undefined,
+  };
   await topology.refresh();
   return cluster;
 }
