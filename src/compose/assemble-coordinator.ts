@@ -2,6 +2,7 @@ import { Introduction } from '../adapters/replica/introduction.js';
 import { ReplicaPool } from '../adapters/replica/replica-pool.js';
 import { HEARTBEAT_MS } from '../domain/node-health.js';
 import type { FieldLimits } from '../domain/request-fields.js';
+import { NO_TOPOLOGY } from '../domain/topology.js';
 import type { Clock } from '../ports/clock.js';
 import type { CoordinatorStore } from '../ports/coordinator-store.js';
 import type { IdempotencyStore } from '../ports/idempotency-store.js';
@@ -80,9 +81,14 @@ export async function assembleCoordinator(parts: CoordinatorParts): Promise<Asse
     { ...parts, store: stores.coordinators, guard },
   );
   const secrets = new SealingSecrets(stores.coordinators, clock, sealingSecrets);
-  const topology = new TopologyWatch(stores.topology, clock);
   const actor = `${coordinatorId}@${incarnation}`;
   const greeting = { actor, clusterId, clusterSecret };
+  const onNewerEpoch = (nodeId: string, epoch: number) => {
+    topology.heard(nodeId, epoch);
+    loops.topology.hint();
+  };
+  const replicas = new ReplicaPool({ transport, clock, random, log, greeting, onNewerEpoch }, NO_TOPOLOGY);
+  const topology = new TopologyWatch({ store: stores.topology, replicas, clock, log });
   await presence.beat();
   await topology.refresh();
   const loops = {
@@ -101,8 +107,6 @@ export async function assembleCoordinator(parts: CoordinatorParts): Promise<Asse
       (stop) => removeExpired(stores.idempotency, stop),
     ),
   };
-  const onNewerEpoch = () => loops.topology.hint();
-  const replicas = new ReplicaPool({ transport, clock, random, log, greeting, onNewerEpoch }, topology.snapshot);
   topology.onChange((snapshot) => replicas.update(snapshot));
   replicas.update(topology.snapshot);
   const feedStop = new AbortController();

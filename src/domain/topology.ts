@@ -35,9 +35,14 @@ export interface TopologyVersion {
   readonly nextTenantNumber: number;
 }
 
-/** What the metadata store holds, read in one transaction's view. */
-export interface TopologyState extends TopologyVersion {
+/** What an epoch is about. */
+export interface NodesAtEpoch {
+  readonly epoch: number;
   readonly nodes: readonly StorageNode[];
+}
+
+/** What the metadata store holds, read in one transaction's view. */
+export interface TopologyState extends TopologyVersion, NodesAtEpoch {
   readonly tenants: readonly Tenant[];
 }
 
@@ -58,7 +63,7 @@ export interface Placement {
   readonly sets: ReplicaSets;
 }
 
-export function snapshotOf(state: Omit<TopologyState, 'nextTenantNumber'>): TopologySnapshot {
+export function snapshotOf(state: NodesAtEpoch & { readonly tenants: readonly Tenant[] }): TopologySnapshot {
   return {
     epoch: state.epoch,
     ring: buildRing(state.nodes.filter(({ status }) => status === 'active')),
@@ -66,6 +71,9 @@ export function snapshotOf(state: Omit<TopologyState, 'nextTenantNumber'>): Topo
     tenants: TenantDirectory.of(state.tenants),
   };
 }
+
+/** Before anything was loaded. */
+export const NO_TOPOLOGY: TopologySnapshot = snapshotOf({ epoch: 0, nodes: [], tenants: [] });
 
 export function placementOf(snapshot: TopologySnapshot, tenant: Tenant, key: Uint8Array): Placement {
   const token = keyToken(tenant.tenantId, key);

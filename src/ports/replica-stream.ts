@@ -1,5 +1,6 @@
 import type { Clock } from '../domain/clock.js';
 import type { Reading } from '../domain/read-tally.js';
+import type { NodesAtEpoch } from '../domain/topology.js';
 
 /** An operation on one key: where it is stored, and the placement's facts that the node checks. */
 export interface KeyOperation {
@@ -60,6 +61,8 @@ export interface NodeFigures {
   readonly diskUsagePercent: number;
 }
 
+export type RecallResult = { readonly kind: 'recalled'; readonly topology: NodesAtEpoch } | ReplicaFailure;
+
 export type DescribeResult = ({ readonly kind: 'described' } & NodeFigures) | ReplicaFailure;
 
 /**
@@ -74,6 +77,8 @@ export interface ReplicaStreams {
   /** @param headOnly leave the value out */
   read(nodeId: string, operation: KeyOperation, headOnly: boolean, deadlineMs: number): Promise<ReadResult>;
   describe(nodeId: string, deadlineMs: number): Promise<DescribeResult>;
+  /** The topology that the node stored with its fence: fails unless that is newer than the known epoch. */
+  recall(nodeId: string, knownEpoch: number, deadlineMs: number): Promise<RecallResult>;
   /** What is known of the node without asking it. */
   state(nodeId: string): ReplicaState;
   /** Why an operation would fail at once, without being sent; undefined when it would be taken. */

@@ -77,7 +77,7 @@ export class NextDot {
       const plan = planReplicas(topology, target);
       const { sets } = plan.placement;
       const tally = new LevelTally(sets, (size) => askedAt(level, size));
-      const shortfall = new ReplicaShortfall();
+      const shortfall = new ReplicaShortfall(plan.placement.epoch);
       const toldBy = new Map<string, Told>();
       if (tally.outcome === 'pending' && !isOver(clock, context)) {
         await this.#askAll(plan, operationDeadline(clock, context, this.#parts.replicaTimeoutMs), (nodeId, result) => {

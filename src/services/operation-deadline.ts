@@ -35,8 +35,8 @@ export function operationDeadline(clock: Clock, context: CallContext, replicaTim
 }
 
 /**
- * Whether too few replicas answered because they have seen a newer epoch, which is now known here as well: the
- * operation is then planned anew and its votes are counted from zero.
+ * Whether too few replicas answered because they have seen an epoch that is newer than the plan's, and now known here as
+ * well: the operation is then planned anew and its votes are counted from zero. False as well once its time is over.
  * @throws MetadataUnavailableError the newer topology can't be read; `outcomeUnknown` as given
  */
 export async function reachedNewerEpoch(
@@ -48,10 +48,10 @@ export async function reachedNewerEpoch(
 ): Promise<boolean> {
   if (shortfall.fencedEpoch === undefined || isOver(clock, context)) return false;
   try {
-    await topology.reach(shortfall.fencedEpoch);
+    const reached = topology.reach(shortfall.fencedEpoch).then(() => true);
+    return (await inTime(clock, context, reached)) ?? false;
   } catch (error) {
     if (!(error instanceof MetadataUnavailableError)) throw error;
     throw new MetadataUnavailableError(error.message, { outcomeUnknown, cause: error });
   }
-  return true;
 }

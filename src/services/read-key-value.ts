@@ -49,7 +49,7 @@ export class ReadKeyValue {
     const { topology, replicas, clock, replicaTimeoutMs } = this.#parts;
     for (;;) {
       const plan = planReplicas(topology, target);
-      const shortfall = new ReplicaShortfall();
+      const shortfall = new ReplicaShortfall(plan.placement.epoch);
       const deadlineMs = operationDeadline(clock, context, replicaTimeoutMs);
       const ranked = this.#ranking.rank(plan, level);
       const round = new ReadRound({ replicas, clock, level, plan, ranked, shortfall, deadlineMs, context });

@@ -35,6 +35,8 @@ export class ReadinessCheck {
   current(): Readiness {
     const { refusal } = this.#parts.guard;
     if (refusal !== undefined) return { ready: false, reason: refusal };
+    const { lag } = this.#parts.topology;
+    if (lag !== undefined) return { ready: false, reason: lag };
     if (!this.#serves()) return { ready: false, reason: 'no range has a majority of its replicas up' };
     const { note } = this.#parts.ahead;
     return note === undefined ? READY : { ready: true, note };

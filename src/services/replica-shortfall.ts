@@ -1,6 +1,7 @@
 import { QuorateError } from '../domain/errors.js';
 import { type Level, neededAt } from '../domain/level.js';
 import { LevelTally, nodesOf, type ReplicaSets } from '../domain/level-tally.js';
+import type { Placement } from '../domain/topology.js';
 import type { ReplicaFailure, ReplicaStreams } from '../ports/replica-stream.js';
 
 /** A storage node's own words in a message: some replicas' together leave room for the rest. */
@@ -10,15 +11,22 @@ const REASON_LENGTH_MAX = 120;
 export class ReplicaShortfall {
   readonly #reasons = new Map<string, string>();
   readonly #untouched = new Set<string>();
+  readonly #plannedEpoch: number;
   #fencedEpoch: number | undefined;
 
+  /** @param plannedEpoch of the plan that the replicas were asked under */
+  constructor(plannedEpoch: number) {
+    this.#plannedEpoch = plannedEpoch;
+  }
+
   add(nodeId: string, failure: ReplicaFailure): void {
-    this.#reasons.set(nodeId, reasonOf(failure));
-    if (failure.kind === 'fenced') this.#fencedEpoch = Math.max(this.#fencedEpoch ?? 0, failure.epoch);
+    this.#reasons.set(nodeId, this.#reasonOf(failure));
+    const isNewer = failure.kind === 'fenced' && failure.epoch > this.#plannedEpoch;
+    if (isNewer) this.#fencedEpoch = Math.max(this.#fencedEpoch ?? 0, failure.epoch);
     if (failure.kind !== 'failed' || !failure.sent) this.#untouched.add(nodeId);
   }
 
-  /** The greatest epoch that a node refused the operation for; undefined when none did. */
+  /** The greatest newer epoch that a node refused the operation for; undefined when none did. */
   get fencedEpoch(): number | undefined {
     return this.#fencedEpoch;
   }
@@ -54,16 +62,29 @@ export class ReplicaShortfall {
       replicaCount,
     });
   }
+
+  #reasonOf(failure: ReplicaFailure): string {
+    switch (failure.kind) {
+      case 'fenced':
+        return failure.epoch > this.#plannedEpoch
+          ? `has seen epoch ${failure.epoch}`
+          : `was not told epoch ${this.#plannedEpoch} yet`;
+      case 'refused':
+        return cut(failure.message);
+      case 'failed':
+        return cut(failure.reason);
+    }
+  }
 }
 
 /** Why the level is out of reach before anybody is asked: replicas that would take no operation; undefined when it isn't. */
 export function knownShortfall(
   replicas: ReplicaStreams,
-  sets: ReplicaSets,
+  { sets, epoch }: Placement,
   level: Level,
 ): ReplicaShortfall | undefined {
   const tally = new LevelTally(sets, (size) => neededAt(level, size));
-  const shortfall = new ReplicaShortfall();
+  const shortfall = new ReplicaShortfall(epoch);
   for (const nodeId of nodesOf(sets)) {
     const reason = replicas.refusal(nodeId);
     if (reason === undefined) continue;
@@ -71,17 +92,6 @@ export function knownShortfall(
     shortfall.add(nodeId, { kind: 'failed', reason, sent: false });
   }
   return tally.outcome === 'unreachable' ? shortfall : undefined;
-}
-
-function reasonOf(failure: ReplicaFailure): string {
-  switch (failure.kind) {
-    case 'fenced':
-      return `has seen epoch ${failure.epoch}`;
-    case 'refused':
-      return cut(failure.message);
-    case 'failed':
-      return cut(failure.reason);
-  }
 }
 
 function cut(reason: string): string {

@@ -38,9 +38,9 @@ export class ReplicatedWrite {
   /** @throws QuorateError quorum_not_reached, deadline_exceeded: too few replicas are connected to reach the level */
   checkReachable(target: KeyTarget, level: Level, context: CallContext): void {
     const { topology, replicas } = this.#parts;
-    const { sets } = planReplicas(topology, target).placement;
-    const shortfall = knownShortfall(replicas, sets, level);
-    if (shortfall !== undefined) throw this.#unsent(shortfall, level, sets, false, context);
+    const { placement } = planReplicas(topology, target);
+    const shortfall = knownShortfall(replicas, placement, level);
+    if (shortfall !== undefined) throw this.#unsent(shortfall, level, placement.sets, false, context);
   }
 
   /**
@@ -62,7 +62,7 @@ export class ReplicatedWrite {
     for (;;) {
       const plan = planReplicas(topology, target);
       const { sets } = plan.placement;
-      const known = knownShortfall(replicas, sets, level);
+      const known = knownShortfall(replicas, plan.placement, level);
       if (known !== undefined) throw this.#unsent(known, level, sets, mayHaveReached, context);
       const round = new WriteRound(this.#parts, plan, level, encoded);
       const { tally, shortfall } = round;

@@ -1,3 +1,4 @@
+import { MetadataUnavailableError } from '../domain/errors.js';
 import { healthOf } from '../domain/node-health.js';
 import {
   checkHost,
@@ -8,7 +9,12 @@ import {
   type FieldLimits,
 } from '../domain/request-fields.js';
 import type { StorageNode } from '../domain/topology.js';
-import { decideAddNode, decideRemoveNode, type NodeAdditionAnswer } from '../domain/topology-change.js';
+import {
+  decideAddNode,
+  decideRemoveNode,
+  type LockedTopology,
+  type NodeAdditionAnswer,
+} from '../domain/topology-change.js';
 import type { Clock } from '../ports/clock.js';
 import type { Random } from '../ports/random.js';
 import type { ReplicaIntroduction } from '../ports/replica-introduction.js';
@@ -52,7 +58,9 @@ export class StorageNodes {
     const storeId = await this.#meet(nodeId, host, port);
     const candidate = { nodeId, host, port, virtualNodes, zone, storeId };
     const migrationId = random.id();
-    const answer = await store.change({ nodeId }, (state) => decideAddNode(state, candidate, migrationId));
+    const answer = await store.change({ nodeId }, (state) =>
+      decideAddNode(this.#upToDate(state), candidate, migrationId),
+    );
     await topology.refresh();
     return this.#changed(answer.migrationId, additionMessage(answer, nodeId, host, port));
   }
@@ -62,7 +70,9 @@ export class StorageNodes {
     const { store, topology, random, limits } = this.#parts;
     checkId('node_id', nodeId, limits);
     const newId = random.id();
-    const { kind, migrationId } = await store.change({ nodeId }, (state) => decideRemoveNode(state, nodeId, newId));
+    const { kind, migrationId } = await store.change({ nodeId }, (state) =>
+      decideRemoveNode(this.#upToDate(state), nodeId, newId),
+    );
     await topology.refresh();
     this.#figures.delete(nodeId);
     const message = kind === 'removed' ? 'has left; it held no data' : 'has left already';
@@ -80,6 +90,19 @@ export class StorageNodes {
     if (known !== undefined && known.host === host && known.port === port) return known.storeId;
     const { storeId } = await this.#parts.introduction.introduce(nodeId, { host, port }, known !== undefined);
     return storeId;
+  }
+
+  /**
+   * A store that lost commits would give an epoch a second time, with other nodes.
+   * @throws MetadataUnavailableError
+   */
+  #upToDate(state: LockedTopology): LockedTopology {
+    const { committedEpoch } = this.#parts.topology;
+    if (state.epoch >= committedEpoch) return state;
+    throw new MetadataUnavailableError(
+      `the metadata went back: the metadata store holds epoch ${state.epoch} of the topology, ` +
+        `but storage nodes have seen ${committedEpoch}; nodes are not changed until it holds that`,
+    );
   }
 
   #changed(migrationId: string, message: string): NodeChange {

@@ -1,8 +1,11 @@
 import { MetadataUnavailableError, QuorateError } from '../domain/errors.js';
 import { TenantDirectory } from '../domain/tenant-directory.js';
-import { snapshotOf, type Tenant, type TopologySnapshot } from '../domain/topology.js';
+import { NO_TOPOLOGY, type NodesAtEpoch, snapshotOf, type Tenant, type TopologySnapshot } from '../domain/topology.js';
 import type { Clock } from '../ports/clock.js';
+import type { Log } from '../ports/log.js';
+import type { ReplicaStreams } from '../ports/replica-stream.js';
 import type { TopologyStore } from '../ports/topology-store.js';
+import { NewerEpochs } from './newer-epochs.js';
 
 /** How long a tenant that does not exist is remembered as missing. */
 const MISS_REMEMBERED_MS = 1000;
@@ -14,9 +17,18 @@ export interface TenantView {
   readonly tenant: Tenant;
 }
 
+export interface TopologyWatchParts {
+  readonly store: TopologyStore;
+  /** Whom an epoch is asked of that they have seen and the store did not tell. */
+  readonly replicas: Pick<ReplicaStreams, 'recall'>;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
 /**
- * The topology in memory, as snapshots that never change: a change of nodes or of a replication factor swaps in a new
- * one, and a new tenant one that shares everything else with the last.
+ * The topology in memory. A change of nodes swaps in a new snapshot; a new tenant, which leaves everything else as it
+ * is, joins the present one. An epoch that was missed is learnt from the store or, sooner and while the store is away,
+ * from a storage node that has seen it: such a snapshot is unconfirmed until the store was read.
  */
 export class TopologyWatch {
   readonly #store: TopologyStore;
@@ -24,19 +36,43 @@ export class TopologyWatch {
   readonly #listeners: ((snapshot: TopologySnapshot) => void)[] = [];
   readonly #misses = new Map<string, number>();
   readonly #lookups = new Map<string, Promise<Tenant | undefined>>();
-  #snapshot: TopologySnapshot = snapshotOf({ epoch: 0, nodes: [], tenants: [] });
+  #snapshot = NO_TOPOLOGY;
   /** Tenants below this are known, unless a replication factor has changed since. */
   #nextTenantNumber = 0;
   #loading: Promise<void> | undefined;
   #queued: Promise<void> | undefined;
+  readonly #newer: NewerEpochs;
+  readonly #log: Log;
+  #confirmed = true;
+  /** Neither nodes nor store told an epoch that nodes have seen, when they were asked last. */
+  #stuck = false;
+  #wentBack = false;
 
-  constructor(store: TopologyStore, clock: Clock) {
+  constructor({ store, replicas, clock, log }: TopologyWatchParts) {
     this.#store = store;
     this.#clock = clock;
+    this.#log = log;
+    this.#newer = new NewerEpochs(replicas, clock);
   }
 
   get snapshot(): TopologySnapshot {
     return this.#snapshot;
+  }
+
+  /** Why requests fail whatever the nodes' health: an epoch is missing and can't be learnt. Undefined while none is. */
+  get lag(): string | undefined {
+    return this.#stuck && this.#newer.greatest > this.#snapshot.epoch ? this.#lagging() : undefined;
+  }
+
+  /** The greatest epoch that this coordinator knows to have been committed. */
+  get committedEpoch(): number {
+    return Math.max(this.#snapshot.epoch, this.#newer.greatest);
+  }
+
+  /** A storage node has seen the epoch: it is asked for it at once if it is news. */
+  heard(nodeId: string, epoch: number): void {
+    this.#newer.heard(nodeId, epoch);
+    void this.#askNodes();
   }
 
   /** Calls back at each new snapshot, before any request uses it. */
@@ -60,10 +96,24 @@ export class TopologyWatch {
     return this.#queued;
   }
 
-  /** Loads what is new: everything with a new epoch, else the new tenants. @throws MetadataUnavailableError */
+  /**
+   * Asks nodes for what they alone have told so far, then loads what is new at the store: everything with a new epoch,
+   * else the new tenants. @throws MetadataUnavailableError
+   */
   async poll(): Promise<void> {
+    try {
+      await this.#askNodes();
+      await this.#pollStore();
+    } finally {
+      this.#stuck = this.#newer.greatest > this.#snapshot.epoch;
+    }
+  }
+
+  async #pollStore(): Promise<void> {
+    const known = this.#snapshot.epoch;
     const { epoch, nextTenantNumber } = await this.#store.version();
-    if (epoch !== this.#snapshot.epoch) return this.refresh();
+    if (this.#isBehind(epoch, known)) return;
+    if (epoch !== this.#snapshot.epoch || !this.#confirmed) return this.refresh();
     if (nextTenantNumber <= this.#nextTenantNumber) return;
     const { version, tenants } = await this.#store.tenantsFrom(this.#nextTenantNumber);
     // Whoever learns of a tenant must know the nodes of that epoch: an older ring may miss replicas of its first writes.
@@ -74,12 +124,9 @@ export class TopologyWatch {
 
   /** Makes sure that the snapshot is at least of the epoch. @throws MetadataUnavailableError */
   async reach(epoch: number): Promise<void> {
+    if (this.#snapshot.epoch < epoch) await this.#askNodes();
     if (this.#snapshot.epoch < epoch) await this.refresh();
-    if (this.#snapshot.epoch < epoch) {
-      throw new MetadataUnavailableError(
-        `a storage node has seen epoch ${epoch} of the topology, but the metadata store says ${this.#snapshot.epoch}`,
-      );
-    }
+    if (this.#snapshot.epoch < epoch) throw new MetadataUnavailableError(this.#lagging());
   }
 
   /** @throws QuorateError tenant_not_found, metadata_unavailable */
@@ -98,15 +145,62 @@ export class TopologyWatch {
     await this.poll().catch(() => {});
   }
 
+  #askNodes(): Promise<void> {
+    return this.#newer.catchUp(
+      () => this.#snapshot.epoch,
+      (topology) => this.#learnEpoch(topology),
+    );
+  }
+
+  /** Tenants stay as they were known; those created meanwhile are looked up in the store. */
+  #learnEpoch({ epoch, nodes }: NodesAtEpoch): void {
+    this.#log.info({ epoch }, 'learnt an epoch of the topology from a storage node, unconfirmed by the metadata store');
+    this.#confirmed = false;
+    this.#swap({ ...snapshotOf({ epoch, nodes, tenants: [] }), tenants: this.#snapshot.tenants });
+  }
+
+  /**
+   * Whether the store holds less than was known before it was asked: commits were lost, as by a fail-over to a standby
+   * or a restore. What the nodes have seen stands.
+   */
+  #isBehind(epoch: number, known: number): boolean {
+    if (epoch >= known) this.#wentBack = false;
+    else if (!this.#wentBack) {
+      this.#wentBack = true;
+      const facts = { epoch: known, storeEpoch: epoch };
+      this.#log.error(
+        facts,
+        'the metadata went back: the store holds an older epoch of the topology, the newer one stays',
+      );
+    }
+    return epoch < known;
+  }
+
+  #lagging(): string {
+    const { greatest } = this.#newer;
+    return (
+      `storage nodes have seen epoch ${greatest} of the topology, this coordinator knows ${this.#snapshot.epoch}: ` +
+      'neither they nor the metadata store tell it now'
+    );
+  }
+
   async #load(): Promise<void> {
+    const known = this.#snapshot.epoch;
     const state = await this.#store.load();
-    if (state.epoch < this.#snapshot.epoch) return;
-    const changed = state.epoch !== this.#snapshot.epoch;
+    if (this.#isBehind(state.epoch, known) || state.epoch < this.#snapshot.epoch) return;
+    const changed = state.epoch !== this.#snapshot.epoch || !this.#confirmed;
+    this.#confirmed = true;
     // The ring is rebuilt only when the nodes may be others.
-    this.#snapshot = changed ? snapshotOf(state) : { ...this.#snapshot, tenants: TenantDirectory.of(state.tenants) };
+    const snapshot = changed ? snapshotOf(state) : { ...this.#snapshot, tenants: TenantDirectory.of(state.tenants) };
     this.#nextTenantNumber = state.nextTenantNumber;
     this.#misses.clear();
-    if (changed) for (const listener of this.#listeners) listener(this.#snapshot);
+    if (changed) this.#swap(snapshot);
+    else this.#snapshot = snapshot;
+  }
+
+  #swap(snapshot: TopologySnapshot): void {
+    this.#snapshot = snapshot;
+    for (const listener of this.#listeners) listener(snapshot);
   }
 
   #find(tenantId: string): Promise<Tenant | undefined> {

@@ -16,7 +16,7 @@ export class WriteRound {
   readonly #clock: Clock;
   readonly #plan: ReplicaPlan;
   readonly tally: WriteTally;
-  readonly shortfall = new ReplicaShortfall();
+  readonly shortfall: ReplicaShortfall;
   #unanswered: number;
   #onLastAnswer: (() => void) | undefined;
 
@@ -30,6 +30,7 @@ export class WriteRound {
     this.#clock = clock;
     this.#plan = plan;
     this.tally = new WriteTally(plan.placement.sets, level, record.clock);
+    this.shortfall = new ReplicaShortfall(plan.placement.epoch);
     this.#unanswered = plan.nodeIds.length;
   }
 

@@ -4,6 +4,7 @@ import {
   Failure_Reason,
   type Operation,
   type Read,
+  type Recall,
   type Write,
 } from '../gen/storage/v1/storage_pb.js';
 import { encodeClock, encodeHead } from '../wire/record-format.js';
@@ -30,13 +31,18 @@ export function executeBatch(host: BatchHost, { epoch, operations }: Batch): voi
 /** Runs the operation; it is answered when its result is flushed. */
 export function executeOperation(host: BatchHost, epoch: number, operation: Operation): void {
   const { node } = host;
-  const served = node.serves(epoch) || operation.kind.case === 'describe';
+  const served = node.serves(epoch) || ofAnyEpoch(operation);
   const settled = served ? run(host, operation) : fenced(node);
   const { id, kind } = operation;
   if (settled instanceof Promise || node.fenceFlushed !== undefined) {
     const bytes = kind.case === 'write' ? kind.value.record.length : 0;
     void answerLater(host, id, settled, node.load.holdUnflushed(bytes));
   } else host.answer(answerOf(id, settled));
+}
+
+/** What a coordinator that missed an epoch may ask all the same. */
+function ofAnyEpoch({ kind }: Operation): boolean {
+  return kind.case === 'describe' || kind.case === 'recall';
 }
 
 /** What waits for a flush counts to the node's load, also once its stream has ended. */
@@ -76,6 +82,8 @@ function run(host: BatchHost, { kind }: Operation): AnswerKind | Promise<AnswerK
       return describe(host);
     case 'join':
       return join(node);
+    case 'recall':
+      return recall(node, kind.value);
     default:
       return failure(Failure_Reason.MALFORMED, 'the operation has no kind that this release knows');
   }
@@ -139,16 +147,20 @@ function told(result: ReadingResult, headOnly: boolean): AnswerKind {
 async function describe({ node, diskUsagePercent }: BatchHost): Promise<AnswerKind> {
   const diskUsage = await diskUsagePercent();
   const { keysCount, greatestTimestampUs: greatestTimestamp } = node.records;
-  return {
-    case: 'describe',
-    value: { $typeName: 'storage.v1.DescribeAnswer', keysCount, diskUsagePercent: diskUsage, greatestTimestamp },
-  };
+  const figures = { keysCount, diskUsagePercent: diskUsage, greatestTimestamp, epoch: node.fence };
+  return { case: 'describe', value: { $typeName: 'storage.v1.DescribeAnswer', ...figures } };
 }
 
 async function join(node: StorageNode): Promise<AnswerKind> {
   if (node.mayBeMember) return failure(Failure_Reason.MEMBER, 'the node is a member and keeps its records');
   await node.records.eraseAll();
   return { case: 'join', value: { $typeName: 'storage.v1.JoinAnswer' } };
+}
+
+function recall(node: StorageNode, { knownEpoch }: Recall): AnswerKind {
+  const topology = node.recall(knownEpoch);
+  const $typeName = 'storage.v1.RecallAnswer' as const;
+  return { case: 'recall', value: topology === undefined ? { $typeName } : { $typeName, topology } };
 }
 
 function ownedKey(

@@ -64,7 +64,7 @@ export function countWrite(tenantNumber: number, count: number): EngineWrite {
 /** Where the records end. */
 export const RECORDS_END: Uint8Array = metaKey('');
 
-function metaKey(name: string): Buffer {
+export function metaKey(name: string): Buffer {
   const bytes = Buffer.alloc(4 + name.length);
   bytes.writeUInt32BE(PREFIX, 0);
   bytes.write(name, 4, 'latin1');

@@ -75,7 +75,7 @@ export class ReplicaSession {
         if (frame.case === 'proof') return this.#admit(frame.value, this.#state);
         break;
       case 'serving':
-        if (frame.case === 'topology') return this.#adopt(frame.value);
+        if (frame.case === 'topology') return this.#parts.node.adoptTopology(frame.value);
         if (frame.case === 'batch' && frame.value.operations.length <= OPERATIONS_PER_BATCH_MAX) {
           return this.#operations.run(frame.value);
         }
@@ -158,7 +158,7 @@ export class ReplicaSession {
   async #settle(clusterId: string, topology: Topology): Promise<void> {
     const { node } = this.#parts;
     if (node.identity.clusterId === '') await node.joinCluster(clusterId);
-    node.adoptTopology(topology.epoch, topology.members);
+    node.adoptTopology(topology);
     await node.fenceFlushed;
     if (this.#state.kind !== 'admitting') return;
     this.#deadline.cancel();
@@ -167,10 +167,6 @@ export class ReplicaSession {
     const early = this.#early;
     this.#early = [];
     for (const request of early) this.receive(request);
-  }
-
-  #adopt({ epoch, members }: Topology): void {
-    this.#parts.node.adoptTopology(epoch, members);
   }
 
   #sendAnswers(answers: Answer[]): void {

@@ -1,4 +1,5 @@
-import { buildRing, type Ring, type RingMember, replicaIndexes } from '../domain/ring.js';
+import { buildRing, type Ring, replicaIndexes } from '../domain/ring.js';
+import type { Topology } from '../gen/storage/v1/storage_pb.js';
 import type { Clock } from '../ports/clock.js';
 import type { Random } from '../ports/random.js';
 import type { StorageEngine } from '../ports/storage-engine.js';
@@ -7,6 +8,7 @@ import { GroupCommit } from './group-commit.js';
 import { NodeLoad } from './node-load.js';
 import { fenceWrite, identityWrite, type NodeIdentity, readNodeMeta } from './node-meta.js';
 import { RecordStore } from './record-store.js';
+import { isBetter, readTopology, topologyWrite } from './stored-topology.js';
 
 export interface StorageNodeParts {
   readonly nodeId: string;
@@ -33,11 +35,20 @@ export class StorageNode {
   #identity: NodeIdentity;
   #fence: number;
   #fenceFlushed: Promise<void> | undefined;
+  /** What a coordinator told since the start: nothing is served before. */
   #topology: KnownTopology | undefined;
+  /** The newest topology ever told, also before the start. */
+  #stored: Topology | undefined;
 
-  private constructor(identity: NodeIdentity, fence: number, commits: GroupCommit, records: RecordStore) {
+  private constructor(
+    identity: NodeIdentity,
+    { fence, topology }: { readonly fence: number; readonly topology: Topology | undefined },
+    commits: GroupCommit,
+    records: RecordStore,
+  ) {
     this.#identity = identity;
     this.#fence = fence;
+    this.#stored = topology;
     this.#commits = commits;
     this.records = records;
   }
@@ -54,7 +65,8 @@ export class StorageNode {
       throw new Error(`the data folder belongs to storage node "${identity.nodeId}", not "${nodeId}"`);
     }
     if (meta.identity === undefined) await engine.commit([identityWrite(identity)]);
-    return new StorageNode(identity, meta.fence, commits, new RecordStore(engine, commits, clock, meta));
+    const fence = { fence: meta.fence, topology: readTopology(engine) };
+    return new StorageNode(identity, fence, commits, new RecordStore(engine, commits, clock, meta));
   }
 
   get identity(): NodeIdentity {
@@ -80,12 +92,20 @@ export class StorageNode {
   }
 
   /** Takes the epoch as the fence and its ring; an older epoch than the fence changes nothing. */
-  adoptTopology(epoch: number, members: readonly RingMember[]): void {
-    if (epoch < this.#fence || this.#topology?.epoch === epoch) return;
-    const ring = buildRing(members);
-    const self = ring.members.findIndex(({ nodeId }) => nodeId === this.#identity.nodeId);
-    this.#topology = { epoch, ring, self };
-    if (epoch > this.#fence) this.#raiseFence(epoch);
+  adoptTopology(told: Topology): void {
+    const { epoch, members } = told;
+    if (epoch < this.#fence) return;
+    if (this.#topology?.epoch !== epoch) {
+      const ring = buildRing(members);
+      const self = ring.members.findIndex(({ nodeId }) => nodeId === this.#identity.nodeId);
+      this.#topology = { epoch, ring, self };
+    }
+    if (epoch > this.#fence || isBetter(told, this.#stored)) this.#raiseFence(told);
+  }
+
+  /** What coordinators that know an older epoch have missed; undefined when the node knows no newer one. */
+  recall(knownEpoch: number): Topology | undefined {
+    return this.#stored !== undefined && this.#stored.epoch > knownEpoch ? this.#stored : undefined;
   }
 
   /** Whether operations of the epoch are served: it is the fence, and its ring is known. */
@@ -110,10 +130,13 @@ export class StorageNode {
     return this.#commits.idle();
   }
 
-  #raiseFence(epoch: number): void {
-    this.#fence = epoch;
+  /** The fence and what it stands for are one commit. */
+  #raiseFence(told: Topology): void {
+    this.#fence = told.epoch;
+    this.#stored = told;
     const commit = this.#commits.open();
-    commit.add(fenceWrite(epoch));
+    commit.add(fenceWrite(told.epoch));
+    commit.add(topologyWrite(told));
     const flushed = commit.flushed.then(() => {
       if (this.#fenceFlushed === flushed) this.#fenceFlushed = undefined;
     });

@@ -15,6 +15,7 @@ import { encodeStorageKey } from '../../src/wire/storage-key.js';
 import { eventually } from '../support/eventually.js';
 import { ScriptedReplicas } from '../support/scripted-replicas.js';
 import { silentLog } from '../support/silent-log.js';
+import { member } from '../support/small-cluster.js';
 
 /** One member "n1", seen through its stream, and one that nobody reaches, "gone". */
 interface Subject {
@@ -29,6 +30,7 @@ async function scripted(): Promise<Subject> {
   replicas.node('gone').conduct = 'down';
   const fence = async (epoch: number) => {
     replicas.node('n1').fence = epoch;
+    replicas.node('n1').topology = { epoch, nodes: ['n1', 'gone'].map(member) };
   };
   return { streams: replicas, fence, close: async () => {} };
 }
@@ -46,7 +48,7 @@ async function pooled(): Promise<Subject> {
     clusterSecret,
     onFailure: (failure) => expect.fail(String(failure)),
   });
-  const member: StorageNode = {
+  const own: StorageNode = {
     nodeId: 'n1',
     host: node.host,
     port: node.port,
@@ -55,8 +57,8 @@ async function pooled(): Promise<Subject> {
     status: 'active',
     storeId: node.storeId,
   };
-  const gone: StorageNode = { ...member, nodeId: 'gone', port: 1, storeId: 'gone' };
-  const snapshotAt = (epoch: number) => snapshotOf({ epoch, nodes: [member, gone], tenants: [] });
+  const gone: StorageNode = { ...own, nodeId: 'gone', port: 1, storeId: 'gone' };
+  const snapshotAt = (epoch: number) => snapshotOf({ epoch, nodes: [own, gone], tenants: [] });
   const open = async (epoch: number) => {
     const greeting = { actor: 'c@1', clusterId: 'cluster', clusterSecret };
     const pool = new ReplicaPool(
@@ -160,6 +162,23 @@ describe.each([
     ])) {
       expect(result).toEqual({ kind: 'fenced', epoch: 4 });
     }
+  });
+
+  it('recall the nodes of the newest epoch that the node has seen, for those alone that know an older one', async () => {
+    await subject.fence(4);
+    const recalled = await streams.recall('n1', 1, soon());
+    expect(recalled).toMatchObject({ kind: 'recalled', topology: { epoch: 4 } });
+    const nodes = recalled.kind === 'recalled' ? recalled.topology.nodes : [];
+    expect(nodes.map(({ nodeId }) => nodeId).sort()).toEqual(['gone', 'n1']);
+    for (const { host, port, storeId, status } of nodes) {
+      expect({ host, port, storeId, status }).toEqual({
+        host: '127.0.0.1',
+        port: expect.any(Number),
+        storeId: expect.stringMatching(/./),
+        status: 'active',
+      });
+    }
+    expect(await streams.recall('n1', 4, soon())).toMatchObject({ kind: 'failed' });
   });
 
   it('fail, never reject, for a node that nobody reaches: nothing was sent', async () => {

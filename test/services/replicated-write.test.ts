@@ -140,7 +140,7 @@ describe('a replicated write', () => {
     const dot = { actor: 'me@1', timestamp: 5 };
     const answer = await cluster.clock.settle(writes.send(target, dot, value, 'all', context()));
     expect(answer).toEqual({ clock: [dot], replicaCount: 3 });
-    expect(cluster.replicas.node('a').seen).toEqual(['write', 'write']);
+    expect(cluster.replicas.node('a').seen.filter((what) => what === 'write')).toHaveLength(2);
     expect(cluster.topology.snapshot.epoch).toBe(2);
   });
 

@@ -2,6 +2,7 @@ import { compareDots } from '../../src/domain/clock.js';
 import { acceptedUntilUs, FOLLOWED_DOT_MAX_MS } from '../../src/domain/hybrid-clock.js';
 import { LatencyWindow } from '../../src/domain/latency-window.js';
 import { mergeRecords, type VersionedRecord } from '../../src/domain/record.js';
+import type { NodesAtEpoch } from '../../src/domain/topology.js';
 import type { Clock } from '../../src/ports/clock.js';
 import type {
   AskResult,
@@ -9,6 +10,7 @@ import type {
   EncodedRecord,
   KeyOperation,
   ReadResult,
+  RecallResult,
   RefusalReason,
   ReplicaFailure,
   ReplicaState,
@@ -19,8 +21,11 @@ import { decodeRecord } from '../../src/wire/record-format.js';
 
 /** A replica whose conduct a test sets; its records merge as the real ones do. */
 export interface ScriptedReplica {
-  /** `silent`: takes operations and never answers. `deaf`: takes none and never answers. `down`: fails at once. */
-  conduct: 'up' | 'down' | 'silent' | 'deaf';
+  /**
+   * `silent`: takes operations and never answers. `deaf`: takes none and never answers. `down`: fails at once. `untold`:
+   * refuses what is planned under its fence as well.
+   */
+  conduct: 'up' | 'down' | 'silent' | 'deaf' | 'untold';
   /** From an operation's sending to its effect, and from there to its answer. */
   delayMs: number;
   /** Draws both delays of an operation instead; `p95Ms` then follows what was drawn. */
@@ -28,6 +33,8 @@ export interface ScriptedReplica {
   /** Down, but nobody knows: operations are taken and fail. */
   isConnecting?: boolean;
   fence: number;
+  /** What it tells those that missed an epoch. */
+  topology: NodesAtEpoch | undefined;
   greatestTimestampUs: number;
   /** Its wall clock's lead. */
   skewMs: number;
@@ -44,6 +51,8 @@ export class ScriptedReplicas implements ReplicaStreams {
   readonly #clock: Clock;
   readonly #latencies = new Map<string, LatencyWindow>();
   readonly nodes = new Map<string, ScriptedReplica>();
+  /** What a pool tells of refusals, as a coordinator is put together. */
+  onFenced: (nodeId: string, epoch: number) => void = () => {};
 
   constructor(clock: Clock, nodeIds: readonly string[]) {
     this.#clock = clock;
@@ -52,6 +61,7 @@ export class ScriptedReplicas implements ReplicaStreams {
         conduct: 'up',
         delayMs: 0.5,
         fence: 0,
+        topology: undefined,
         greatestTimestampUs: 0,
         skewMs: 0,
         p95Ms: 5,
@@ -116,6 +126,16 @@ export class ScriptedReplicas implements ReplicaStreams {
     return conduct === 'down' && isConnecting !== true ? 'connection refused' : undefined;
   }
 
+  async recall(nodeId: string, knownEpoch: number, deadlineMs: number): Promise<RecallResult> {
+    const answered = await this.#operate(nodeId, 'recall', Number.POSITIVE_INFINITY, deadlineMs, ({ topology }) => {
+      return { kind: 'answered' as const, topology };
+    });
+    if (answered.kind !== 'answered') return answered;
+    const { topology } = answered;
+    if (topology !== undefined && topology.epoch > knownEpoch) return { kind: 'recalled', topology };
+    return { kind: 'failed', reason: 'its answer makes no sense', sent: true };
+  }
+
   state(nodeId: string): ReplicaState {
     const { conduct, draw, greatestTimestampUs, ...node } = this.node(nodeId);
     const p95Ms = draw === undefined ? node.p95Ms : this.#latency(nodeId).p95Ms;
@@ -154,7 +174,10 @@ export class ScriptedReplicas implements ReplicaStreams {
       });
       if (node.conduct === 'deaf') return;
       this.#clock.after(delayMs, () => {
-        if (epoch < node.fence) return resolve({ kind: 'fenced', epoch: node.fence });
+        if (epoch < node.fence || (node.conduct === 'untold' && Number.isFinite(epoch))) {
+          this.onFenced(nodeId, node.fence);
+          return resolve({ kind: 'fenced', epoch: node.fence });
+        }
         const { refusal } = node;
         if (refusal !== undefined) return resolve({ kind: 'refused', reason: refusal, message: `it said ${refusal}` });
         const result = effect(node);

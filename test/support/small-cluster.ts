@@ -1,3 +1,4 @@
+import { MetadataUnavailableError } from '../../src/domain/errors.js';
 import type { StorageNode, Tenant, TopologyState } from '../../src/domain/topology.js';
 import type { Clock } from '../../src/ports/clock.js';
 import type { TopologyStore } from '../../src/ports/topology-store.js';
@@ -5,6 +6,7 @@ import { ClockGuard } from '../../src/services/clock-guard.js';
 import type { CallContext } from '../../src/services/coordinator-services.js';
 import { TopologyWatch } from '../../src/services/topology-watch.js';
 import { ScriptedReplicas } from './scripted-replicas.js';
+import { MemoryLog } from './silent-log.js';
 import { VirtualClock } from './virtual-clock.js';
 
 export const NODE_IDS = ['a', 'b', 'c'] as const;
@@ -17,26 +19,53 @@ export interface SmallCluster {
   readonly replicas: ScriptedReplicas;
   readonly topology: TopologyWatch;
   readonly guard: ClockGuard;
+  readonly log: MemoryLog;
   /** What the store answers from now on. */
   state: TopologyState;
+  storeAway: boolean;
+  /** The store's answers of before are on their way until this resolves. */
+  answersHeld: Promise<void> | undefined;
+  /** How often everything was asked of the store. */
+  loads: number;
 }
 
 export async function smallCluster(nodeIds: readonly string[] = NODE_IDS): Promise<SmallCluster> {
   const clock = new VirtualClock();
+  const state = async () => {
+    if (cluster.storeAway) throw new MetadataUnavailableError('the store is away');
+    const { state: asAsked } = cluster;
+    await cluster.answersHeld;
+    return asAsked;
+  };
   const store: Pick<TopologyStore, 'load' | 'version' | 'tenantsFrom' | 'findTenant'> = {
-    load: async () => cluster.state,
-    version: async () => cluster.state,
-    tenantsFrom: async () => ({ version: cluster.state, tenants: cluster.state.tenants }),
+    load: () => {
+      cluster.loads++;
+      return state();
+    },
+    version: state,
+    tenantsFrom: async () => ({ version: await state(), tenants: cluster.state.tenants }),
     findTenant: async (tenantId) => ({
-      epoch: cluster.state.epoch,
+      epoch: (await state()).epoch,
       tenant: cluster.state.tenants.find((tenant) => tenant.tenantId === tenantId),
     }),
   };
   const change = () => Promise.reject(new Error('these tests change no topology through the store'));
-  const topology = new TopologyWatch({ ...store, change }, clock);
-  const state = { epoch: 1, nextTenantNumber: 8, nodes: nodeIds.map(member), tenants: [TENANT] };
-  const guard = new ClockGuard(clock);
-  const cluster: SmallCluster = { clock, replicas: new ScriptedReplicas(clock, nodeIds), topology, guard, state };
+  const log = new MemoryLog();
+  const replicas = new ScriptedReplicas(clock, nodeIds);
+  const topology = new TopologyWatch({ store: { ...store, change }, replicas, clock, log });
+  replicas.onFenced = (nodeId, epoch) => topology.heard(nodeId, epoch);
+  const initial = { epoch: 1, nextTenantNumber: 8, nodes: nodeIds.map(member), tenants: [TENANT] };
+  const cluster: SmallCluster = {
+    clock,
+    replicas,
+    topology,
+    guard: new ClockGuard(clock),
+    log,
+    state: initial,
+    storeAway: false,
+    loads: 0,
+    answersHeld: undefined,
+  };
   await topology.refresh();
   return cluster;
 }

@@ -4,6 +4,7 @@ import type { StorageNode } from '../../domain/topology.js';
 import type { Answer } from '../../gen/storage/v1/storage_pb.js';
 import type { Timer } from '../../ports/clock.js';
 import type { ReplicaState } from '../../ports/replica-stream.js';
+import { heartbeat } from './heartbeat.js';
 import { OperationQueue, type QueuedOperation } from './operation-queue.js';
 import { PeerSilence } from './peer-silence.js';
 import { SharedAsks } from './shared-asks.js';
@@ -146,17 +147,11 @@ export class BatchedStream {
 
   /** Looks after an idle node; a stream whose peer is silent although asked is half open. */
   #beat(): void {
-    const { clock } = this.#parts;
+    const { clock, onEpoch } = this.#parts;
     this.#heart = clock.after(HEARTBEAT_MS, () => this.#beat());
     const verdict = this.#silence.judge();
     if (this.#link.usable !== true || verdict === 'heard') return;
     if (verdict === 'dead') return this.#link.giveUp('it does not answer');
-    this.enqueue({
-      epoch: this.#link.toldEpoch,
-      kind: { case: 'describe', value: { $typeName: 'storage.v1.Describe' } },
-      bytes: 0,
-      deadlineMs: clock.monotonicMs() + DEAD_AFTER_MS,
-      settle: () => {},
-    });
+    this.enqueue(heartbeat(this.#link.toldEpoch, clock.monotonicMs() + DEAD_AFTER_MS, onEpoch));
   }
 }

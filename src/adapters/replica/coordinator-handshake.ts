@@ -1,5 +1,4 @@
 import { create } from '@bufbuild/protobuf';
-import type { TopologySnapshot } from '../../domain/topology.js';
 import {
   type ExchangeRequest,
   ExchangeRequestSchema,
@@ -7,7 +6,6 @@ import {
   type Hello,
   HelloSchema,
   type Topology,
-  TopologySchema,
   type Welcome,
 } from '../../gen/storage/v1/storage_pb.js';
 import type { Random } from '../../ports/random.js';
@@ -23,7 +21,8 @@ export interface Greeting {
 export type HandshakeStep =
   /** The node knows the secret; the proof of this side is to be sent once its data folder is accepted. */
   | { readonly kind: 'met'; readonly storeId: string; readonly proof: (topology: Topology) => ExchangeRequest }
-  | { readonly kind: 'ready' }
+  /** @property epoch the node's fence */
+  | { readonly kind: 'ready'; readonly epoch: number }
   | { readonly kind: 'refused'; readonly reason: string };
 
 /** The coordinator's side of one handshake. */
@@ -53,7 +52,9 @@ export class CoordinatorHandshake {
       case 'welcome':
         return this.#welcomed ? refused('it greeted twice') : this.#meet(frame.value);
       case 'ready':
-        return this.#welcomed ? { kind: 'ready' } : refused('it did not prove the cluster secret');
+        return this.#welcomed
+          ? { kind: 'ready', epoch: frame.value.epoch }
+          : refused('it did not prove the cluster secret');
       case 'refusal':
         return refused(frame.value.message);
       default:
@@ -79,12 +80,6 @@ export class CoordinatorHandshake {
       });
     return { kind: 'met', storeId: welcome.storeId, proof: send };
   }
-}
-
-/** What a storage node is told of the topology. */
-export function topologyMessage({ epoch, ring }: TopologySnapshot): Topology {
-  const members = ring.members.map(({ nodeId, virtualNodes, zone }) => ({ nodeId, virtualNodes, zone }));
-  return create(TopologySchema, { epoch, members });
 }
 
 function refused(reason: string): HandshakeStep {

@@ -3,7 +3,8 @@ import { QuorateError } from '../../domain/errors.js';
 import { type Answer, BatchSchema, ExchangeRequestSchema } from '../../gen/storage/v1/storage_pb.js';
 import type { IntroducedNode, ReplicaIntroduction } from '../../ports/replica-introduction.js';
 import type { NodeAddress } from '../../ports/replica-transport.js';
-import { CoordinatorHandshake, topologyMessage } from './coordinator-handshake.js';
+import { topologyMessage } from '../../wire/topology-message.js';
+import { CoordinatorHandshake } from './coordinator-handshake.js';
 import type { StreamParts } from './stream-link.js';
 
 /** Below a request's usual 5 s. The node flushes three times, and disks stall for seconds. */
@@ -11,9 +12,9 @@ const INTRODUCTION_TIMEOUT_MS = 4500;
 
 /** Meets a node on a stream of its own, which ends with the introduction. */
 export class Introduction implements ReplicaIntroduction {
-  readonly #parts: Omit<StreamParts, 'log'>;
+  readonly #parts: Omit<StreamParts, 'log' | 'onEpoch'>;
 
-  constructor(parts: Omit<StreamParts, 'log'>) {
+  constructor(parts: Omit<StreamParts, 'log' | 'onEpoch'>) {
     this.#parts = parts;
   }
 

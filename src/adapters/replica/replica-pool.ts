@@ -6,6 +6,7 @@ import type {
   EncodedRecord,
   KeyOperation,
   ReadResult,
+  RecallResult,
   RefusalReason,
   ReplicaFailure,
   ReplicaState,
@@ -13,6 +14,7 @@ import type {
   WriteResult,
 } from '../../ports/replica-stream.js';
 import { decodeClock, decodeRecord } from '../../wire/record-format.js';
+import { topologyOf } from '../../wire/topology-message.js';
 import { BatchedStream } from './batched-stream.js';
 import type { QueuedOperation } from './operation-queue.js';
 import type { StreamParts } from './stream-link.js';
@@ -26,9 +28,9 @@ const NO_MEMBER = {
 } as const satisfies ReplicaState;
 const OPERATION_BYTES = 64;
 
-export interface ReplicaPoolParts extends Omit<StreamParts, 'topology'> {
-  /** Called when a node refused an operation for a greater epoch than this coordinator knows. */
-  readonly onNewerEpoch: (epoch: number) => void;
+export interface ReplicaPoolParts extends Omit<StreamParts, 'topology' | 'onEpoch'> {
+  /** Called when a node says that it has seen a greater epoch than the present snapshot's. */
+  readonly onNewerEpoch: (nodeId: string, epoch: number) => void;
 }
 
 interface Member {
@@ -60,7 +62,8 @@ export class ReplicaPool implements ReplicaStreams {
       const member = this.#members.get(nodeId);
       if (member !== undefined) member.stream.announce();
       else {
-        const stream = new BatchedStream({ ...this.#parts, topology: () => this.#snapshot }, node);
+        const onEpoch = (epoch: number) => this.#noteEpoch(nodeId, epoch);
+        const stream = new BatchedStream({ ...this.#parts, topology: () => this.#snapshot, onEpoch }, node);
         this.#members.set(nodeId, { node, stream });
       }
     }
@@ -130,6 +133,15 @@ export class ReplicaPool implements ReplicaStreams {
     });
   }
 
+  recall(nodeId: string, knownEpoch: number, deadlineMs: number): Promise<RecallResult> {
+    const kind = { case: 'recall', value: { $typeName: 'storage.v1.Recall', knownEpoch } } as const;
+    return this.#operate<RecallResult>(nodeId, { epoch: knownEpoch, kind, bytes: 0, deadlineMs }, (answer) => {
+      const told = answer.case === 'recall' ? answer.value.topology : undefined;
+      const topology = told === undefined ? undefined : topologyOf(told);
+      return topology !== undefined && topology.epoch > knownEpoch ? { kind: 'recalled', topology } : undefined;
+    });
+  }
+
   #operate<Result>(
     nodeId: string,
     operation: Omit<QueuedOperation, 'settle'>,
@@ -151,16 +163,20 @@ export class ReplicaPool implements ReplicaStreams {
     return new Promise((resolve) => {
       begin(member.stream, (outcome) => {
         if ('kind' in outcome) return resolve(outcome);
-        resolve(understand(outcome) ?? this.#failureOf(outcome));
+        resolve(understand(outcome) ?? this.#failureOf(nodeId, outcome));
       });
     });
   }
 
-  #failureOf(answer: Answer['kind']): ReplicaFailure {
+  #noteEpoch(nodeId: string, epoch: number): void {
+    if (epoch > this.#snapshot.epoch) this.#parts.onNewerEpoch(nodeId, epoch);
+  }
+
+  #failureOf(nodeId: string, answer: Answer['kind']): ReplicaFailure {
     switch (answer.case) {
       case 'fenced': {
         const { epoch } = answer.value;
-        if (epoch > this.#snapshot.epoch) this.#parts.onNewerEpoch(epoch);
+        this.#noteEpoch(nodeId, epoch);
         return { kind: 'fenced', epoch };
       }
       case 'failure':

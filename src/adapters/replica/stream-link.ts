@@ -4,7 +4,8 @@ import type { Clock, Timer } from '../../ports/clock.js';
 import type { Log } from '../../ports/log.js';
 import type { Random } from '../../ports/random.js';
 import type { ReplicaConnection, ReplicaTransport } from '../../ports/replica-transport.js';
-import { CoordinatorHandshake, type Greeting, topologyMessage } from './coordinator-handshake.js';
+import { topologyMessage } from '../../wire/topology-message.js';
+import { CoordinatorHandshake, type Greeting } from './coordinator-handshake.js';
 
 const CONNECT_TIMEOUT_MS = 3000;
 const BACKOFF_MIN_MS = 100;
@@ -18,6 +19,8 @@ export interface StreamParts {
   readonly greeting: Greeting;
   /** The present snapshot: what the node is told before the first batch of an epoch. */
   readonly topology: () => TopologySnapshot;
+  /** Called with the node's fence: after the handshake, and when the stream was idle. */
+  readonly onEpoch: (epoch: number) => void;
 }
 
 export interface LinkEvents {
@@ -151,6 +154,7 @@ export class StreamLink {
         this.#attempt = 0;
         this.#lastReason = '';
         this.#events.ready();
+        this.#parts.onEpoch(step.epoch);
         this.#parts.log.info({ nodeId: this.#node.nodeId }, 'storage node connected');
       }
     }

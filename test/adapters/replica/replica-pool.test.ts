@@ -74,7 +74,7 @@ describe('a real storage node behind its stream', () => {
     greeting: { actor: 'c@1', clusterId, clusterSecret: secret },
   });
   const connect = async (topology: TopologySnapshot, usable = true) => {
-    pool = new ReplicaPool({ ...parts(), onNewerEpoch: (epoch) => newerEpochs.push(epoch) }, topology);
+    pool = new ReplicaPool({ ...parts(), onNewerEpoch: (_, epoch) => newerEpochs.push(epoch) }, topology);
     pool.update(topology);
     const opened = pool;
     if (usable) await eventually(() => opened.state('n1').usable === true);

@@ -13,7 +13,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file storage/v1/storage.proto.
  */
 export const file_storage_v1_storage: GenFile = /*@__PURE__*/
-  fileDesc("ChhzdG9yYWdlL3YxL3N0b3JhZ2UucHJvdG8SCnN0b3JhZ2UudjEisAEKD0V4Y2hhbmdlUmVxdWVzdBIiCgVoZWxsbxgBIAEoCzIRLnN0b3JhZ2UudjEuSGVsbG9IABIiCgVwcm9vZhgCIAEoCzIRLnN0b3JhZ2UudjEuUHJvb2ZIABIoCgh0b3BvbG9neRgDIAEoCzIULnN0b3JhZ2UudjEuVG9wb2xvZ3lIABIiCgViYXRjaBgEIAEoCzIRLnN0b3JhZ2UudjEuQmF0Y2hIAEIHCgVmcmFtZSK3AQoQRXhjaGFuZ2VSZXNwb25zZRImCgd3ZWxjb21lGAEgASgLMhMuc3RvcmFnZS52MS5XZWxjb21lSAASIgoFcmVhZHkYAiABKAsyES5zdG9yYWdlLnYxLlJlYWR5SAASJgoHYW5zd2VycxgDIAEoCzITLnN0b3JhZ2UudjEuQW5zd2Vyc0gAEiYKB3JlZnVzYWwYBCABKAsyEy5zdG9yYWdlLnYxLlJlZnVzYWxIAEIHCgVmcmFtZSJ2CgVIZWxsbxIUCgxwcm90b2NvbF9taW4YASABKA0SFAoMcHJvdG9jb2xfbWF4GAIgASgNEg0KBWFjdG9yGAMgASgJEg8KB25vZGVfaWQYBCABKAkSEgoKY2x1c3Rlcl9pZBgFIAEoCRINCgVub25jZRgGIAEoDCJwCgdXZWxjb21lEhAKCHByb3RvY29sGAEgASgNEg8KB25vZGVfaWQYAiABKAkSEAoIc3RvcmVfaWQYAyABKAkSEgoKY2x1c3Rlcl9pZBgEIAEoCRINCgVub25jZRgFIAEoDBINCgVwcm9vZhgGIAEoDCI+CgVQcm9vZhINCgVwcm9vZhgBIAEoDBImCgh0b3BvbG9neRgCIAEoCzIULnN0b3JhZ2UudjEuVG9wb2xvZ3kiFgoFUmVhZHkSDQoFZXBvY2gYASABKAEilAIKB1JlZnVzYWwSKgoGcmVhc29uGAEgASgOMhouc3RvcmFnZS52MS5SZWZ1c2FsLlJlYXNvbhIPCgdtZXNzYWdlGAIgASgJIssBCgZSZWFzb24SFgoSUkVBU09OX1VOU1BFQ0lGSUVEEAASGwoXUkVBU09OX1BST1RPQ09MX1ZFUlNJT04QARIVChFSRUFTT05fV1JPTkdfTk9ERRACEhgKFFJFQVNPTl9XUk9OR19DTFVTVEVSEAMSFAoQUkVBU09OX0JBRF9QUk9PRhAEEhQKEFJFQVNPTl9CQURfRlJBTUUQBRIYChRSRUFTT05fU0hVVFRJTkdfRE9XThAGEhUKEVJFQVNPTl9PVkVSTE9BREVEEAciPgoIVG9wb2xvZ3kSDQoFZXBvY2gYASABKAESIwoHbWVtYmVycxgCIAMoCzISLnN0b3JhZ2UudjEuTWVtYmVyIj4KBk1lbWJlchIPCgdub2RlX2lkGAEgASgJEhUKDXZpcnR1YWxfbm9kZXMYAiABKA0SDAoEem9uZRgDIAEoCSJBCgVCYXRjaBINCgVlcG9jaBgBIAEoARIpCgpvcGVyYXRpb25zGAIgAygLMhUuc3RvcmFnZS52MS5PcGVyYXRpb24i0QEKCU9wZXJhdGlvbhIKCgJpZBgBIAEoDRIeCgNhc2sYAiABKAsyDy5zdG9yYWdlLnYxLkFza0gAEiIKBXdyaXRlGAMgASgLMhEuc3RvcmFnZS52MS5Xcml0ZUgAEiAKBHJlYWQYBCABKAsyEC5zdG9yYWdlLnYxLlJlYWRIABIoCghkZXNjcmliZRgFIAEoCzIULnN0b3JhZ2UudjEuRGVzY3JpYmVIABIgCgRqb2luGAYgASgLMhAuc3RvcmFnZS52MS5Kb2luSABCBgoEa2luZCIFCgNBc2siWQoFV3JpdGUSEwoLc3RvcmFnZV9rZXkYASABKAwSGgoScmVwbGljYXRpb25fZmFjdG9yGAIgASgNEg4KBnJlY29yZBgDIAEoDBIPCgdmb2xsb3dzGAQgASgBIkoKBFJlYWQSEwoLc3RvcmFnZV9rZXkYASABKAwSGgoScmVwbGljYXRpb25fZmFjdG9yGAIgASgNEhEKCWhlYWRfb25seRgDIAEoCCIKCghEZXNjcmliZSIGCgRKb2luIi4KB0Fuc3dlcnMSIwoHYW5zd2VycxgBIAMoCzISLnN0b3JhZ2UudjEuQW5zd2VyIroCCgZBbnN3ZXISCgoCaWQYASABKA0SJAoDYXNrGAIgASgLMhUuc3RvcmFnZS52MS5Bc2tBbnN3ZXJIABIoCgV3cml0ZRgDIAEoCzIXLnN0b3JhZ2UudjEuV3JpdGVBbnN3ZXJIABImCgRyZWFkGAQgASgLMhYuc3RvcmFnZS52MS5SZWFkQW5zd2VySAASLgoIZGVzY3JpYmUYBSABKAsyGi5zdG9yYWdlLnYxLkRlc2NyaWJlQW5zd2VySAASJgoEam9pbhgGIAEoCzIWLnN0b3JhZ2UudjEuSm9pbkFuc3dlckgAEiQKBmZlbmNlZBgHIAEoCzISLnN0b3JhZ2UudjEuRmVuY2VkSAASJgoHZmFpbHVyZRgIIAEoCzITLnN0b3JhZ2UudjEuRmFpbHVyZUgAQgYKBGtpbmQiPwoJQXNrQW5zd2VyEhoKEmdyZWF0ZXN0X3RpbWVzdGFtcBgBIAEoARIWCg5hY2NlcHRlZF91bnRpbBgCIAEoASIsCgtXcml0ZUFuc3dlchIOCgZwYXNzZWQYASABKAgSDQoFY2xvY2sYAiABKAwiKgoKUmVhZEFuc3dlchIOCgZyZWNvcmQYASABKAwSDAoEaGVhZBgCIAEoCCJcCg5EZXNjcmliZUFuc3dlchISCgprZXlzX2NvdW50GAEgASgBEhoKEmRpc2tfdXNhZ2VfcGVyY2VudBgCIAEoAhIaChJncmVhdGVzdF90aW1lc3RhbXAYAyABKAEiDAoKSm9pbkFuc3dlciIXCgZGZW5jZWQSDQoFZXBvY2gYASABKAEilAIKB0ZhaWx1cmUSKgoGcmVhc29uGAEgASgOMhouc3RvcmFnZS52MS5GYWlsdXJlLlJlYXNvbhIPCgdtZXNzYWdlGAIgASgJIssBCgZSZWFzb24SFgoSUkVBU09OX1VOU1BFQ0lGSUVEEAASFAoQUkVBU09OX05PVF9PV05FUhABEhIKDlJFQVNPTl9DT1JSVVBUEAISFQoRUkVBU09OX0ZVVFVSRV9ET1QQAxIUChBSRUFTT05fTUFMRk9STUVEEAQSEgoOUkVBU09OX1NUT1JBR0UQBRIRCg1SRUFTT05fTUVNQkVSEAYSFAoQUkVBU09OX0RJU0tfRlVMTBAHEhUKEVJFQVNPTl9PVkVSTE9BREVEEAgyWwoOUmVwbGljYVNlcnZpY2USSQoIRXhjaGFuZ2USGy5zdG9yYWdlLnYxLkV4Y2hhbmdlUmVxdWVzdBocLnN0b3JhZ2UudjEuRXhjaGFuZ2VSZXNwb25zZSgBMAFiBnByb3RvMw");
+  fileDesc("ChhzdG9yYWdlL3YxL3N0b3JhZ2UucHJvdG8SCnN0b3JhZ2UudjEisAEKD0V4Y2hhbmdlUmVxdWVzdBIiCgVoZWxsbxgBIAEoCzIRLnN0b3JhZ2UudjEuSGVsbG9IABIiCgVwcm9vZhgCIAEoCzIRLnN0b3JhZ2UudjEuUHJvb2ZIABIoCgh0b3BvbG9neRgDIAEoCzIULnN0b3JhZ2UudjEuVG9wb2xvZ3lIABIiCgViYXRjaBgEIAEoCzIRLnN0b3JhZ2UudjEuQmF0Y2hIAEIHCgVmcmFtZSK3AQoQRXhjaGFuZ2VSZXNwb25zZRImCgd3ZWxjb21lGAEgASgLMhMuc3RvcmFnZS52MS5XZWxjb21lSAASIgoFcmVhZHkYAiABKAsyES5zdG9yYWdlLnYxLlJlYWR5SAASJgoHYW5zd2VycxgDIAEoCzITLnN0b3JhZ2UudjEuQW5zd2Vyc0gAEiYKB3JlZnVzYWwYBCABKAsyEy5zdG9yYWdlLnYxLlJlZnVzYWxIAEIHCgVmcmFtZSJ2CgVIZWxsbxIUCgxwcm90b2NvbF9taW4YASABKA0SFAoMcHJvdG9jb2xfbWF4GAIgASgNEg0KBWFjdG9yGAMgASgJEg8KB25vZGVfaWQYBCABKAkSEgoKY2x1c3Rlcl9pZBgFIAEoCRINCgVub25jZRgGIAEoDCJwCgdXZWxjb21lEhAKCHByb3RvY29sGAEgASgNEg8KB25vZGVfaWQYAiABKAkSEAoIc3RvcmVfaWQYAyABKAkSEgoKY2x1c3Rlcl9pZBgEIAEoCRINCgVub25jZRgFIAEoDBINCgVwcm9vZhgGIAEoDCI+CgVQcm9vZhINCgVwcm9vZhgBIAEoDBImCgh0b3BvbG9neRgCIAEoCzIULnN0b3JhZ2UudjEuVG9wb2xvZ3kiFgoFUmVhZHkSDQoFZXBvY2gYASABKAEilAIKB1JlZnVzYWwSKgoGcmVhc29uGAEgASgOMhouc3RvcmFnZS52MS5SZWZ1c2FsLlJlYXNvbhIPCgdtZXNzYWdlGAIgASgJIssBCgZSZWFzb24SFgoSUkVBU09OX1VOU1BFQ0lGSUVEEAASGwoXUkVBU09OX1BST1RPQ09MX1ZFUlNJT04QARIVChFSRUFTT05fV1JPTkdfTk9ERRACEhgKFFJFQVNPTl9XUk9OR19DTFVTVEVSEAMSFAoQUkVBU09OX0JBRF9QUk9PRhAEEhQKEFJFQVNPTl9CQURfRlJBTUUQBRIYChRSRUFTT05fU0hVVFRJTkdfRE9XThAGEhUKEVJFQVNPTl9PVkVSTE9BREVEEAciYwoIVG9wb2xvZ3kSDQoFZXBvY2gYASABKAESIwoHbWVtYmVycxgCIAMoCzISLnN0b3JhZ2UudjEuTWVtYmVyEiMKB291dHNpZGUYCiADKAsyEi5zdG9yYWdlLnYxLk1lbWJlciL2AQoGTWVtYmVyEg8KB25vZGVfaWQYASABKAkSFQoNdmlydHVhbF9ub2RlcxgCIAEoDRIMCgR6b25lGAMgASgJEgwKBGhvc3QYCiABKAkSDAoEcG9ydBgLIAEoDRIQCghzdG9yZV9pZBgMIAEoCRIpCgZzdGF0dXMYDSABKA4yGS5zdG9yYWdlLnYxLk1lbWJlci5TdGF0dXMiXQoGU3RhdHVzEhYKElNUQVRVU19VTlNQRUNJRklFRBAAEhMKD1NUQVRVU19JTkFDVElWRRABEhEKDVNUQVRVU19BQ1RJVkUQAhITCg9TVEFUVVNfRFJBSU5JTkcQAyJBCgVCYXRjaBINCgVlcG9jaBgBIAEoARIpCgpvcGVyYXRpb25zGAIgAygLMhUuc3RvcmFnZS52MS5PcGVyYXRpb24i9wEKCU9wZXJhdGlvbhIKCgJpZBgBIAEoDRIeCgNhc2sYAiABKAsyDy5zdG9yYWdlLnYxLkFza0gAEiIKBXdyaXRlGAMgASgLMhEuc3RvcmFnZS52MS5Xcml0ZUgAEiAKBHJlYWQYBCABKAsyEC5zdG9yYWdlLnYxLlJlYWRIABIoCghkZXNjcmliZRgFIAEoCzIULnN0b3JhZ2UudjEuRGVzY3JpYmVIABIgCgRqb2luGAYgASgLMhAuc3RvcmFnZS52MS5Kb2luSAASJAoGcmVjYWxsGAogASgLMhIuc3RvcmFnZS52MS5SZWNhbGxIAEIGCgRraW5kIgUKA0FzayJZCgVXcml0ZRITCgtzdG9yYWdlX2tleRgBIAEoDBIaChJyZXBsaWNhdGlvbl9mYWN0b3IYAiABKA0SDgoGcmVjb3JkGAMgASgMEg8KB2ZvbGxvd3MYBCABKAEiSgoEUmVhZBITCgtzdG9yYWdlX2tleRgBIAEoDBIaChJyZXBsaWNhdGlvbl9mYWN0b3IYAiABKA0SEQoJaGVhZF9vbmx5GAMgASgIIgoKCERlc2NyaWJlIgYKBEpvaW4iHQoGUmVjYWxsEhMKC2tub3duX2Vwb2NoGAEgASgBIi4KB0Fuc3dlcnMSIwoHYW5zd2VycxgBIAMoCzISLnN0b3JhZ2UudjEuQW5zd2VyIuYCCgZBbnN3ZXISCgoCaWQYASABKA0SJAoDYXNrGAIgASgLMhUuc3RvcmFnZS52MS5Bc2tBbnN3ZXJIABIoCgV3cml0ZRgDIAEoCzIXLnN0b3JhZ2UudjEuV3JpdGVBbnN3ZXJIABImCgRyZWFkGAQgASgLMhYuc3RvcmFnZS52MS5SZWFkQW5zd2VySAASLgoIZGVzY3JpYmUYBSABKAsyGi5zdG9yYWdlLnYxLkRlc2NyaWJlQW5zd2VySAASJgoEam9pbhgGIAEoCzIWLnN0b3JhZ2UudjEuSm9pbkFuc3dlckgAEiQKBmZlbmNlZBgHIAEoCzISLnN0b3JhZ2UudjEuRmVuY2VkSAASJgoHZmFpbHVyZRgIIAEoCzITLnN0b3JhZ2UudjEuRmFpbHVyZUgAEioKBnJlY2FsbBgKIAEoCzIYLnN0b3JhZ2UudjEuUmVjYWxsQW5zd2VySABCBgoEa2luZCI/CglBc2tBbnN3ZXISGgoSZ3JlYXRlc3RfdGltZXN0YW1wGAEgASgBEhYKDmFjY2VwdGVkX3VudGlsGAIgASgBIiwKC1dyaXRlQW5zd2VyEg4KBnBhc3NlZBgBIAEoCBINCgVjbG9jaxgCIAEoDCIqCgpSZWFkQW5zd2VyEg4KBnJlY29yZBgBIAEoDBIMCgRoZWFkGAIgASgIImsKDkRlc2NyaWJlQW5zd2VyEhIKCmtleXNfY291bnQYASABKAESGgoSZGlza191c2FnZV9wZXJjZW50GAIgASgCEhoKEmdyZWF0ZXN0X3RpbWVzdGFtcBgDIAEoARINCgVlcG9jaBgKIAEoASIMCgpKb2luQW5zd2VyIjYKDFJlY2FsbEFuc3dlchImCgh0b3BvbG9neRgBIAEoCzIULnN0b3JhZ2UudjEuVG9wb2xvZ3kiFwoGRmVuY2VkEg0KBWVwb2NoGAEgASgBIpQCCgdGYWlsdXJlEioKBnJlYXNvbhgBIAEoDjIaLnN0b3JhZ2UudjEuRmFpbHVyZS5SZWFzb24SDwoHbWVzc2FnZRgCIAEoCSLLAQoGUmVhc29uEhYKElJFQVNPTl9VTlNQRUNJRklFRBAAEhQKEFJFQVNPTl9OT1RfT1dORVIQARISCg5SRUFTT05fQ09SUlVQVBACEhUKEVJFQVNPTl9GVVRVUkVfRE9UEAMSFAoQUkVBU09OX01BTEZPUk1FRBAEEhIKDlJFQVNPTl9TVE9SQUdFEAUSEQoNUkVBU09OX01FTUJFUhAGEhQKEFJFQVNPTl9ESVNLX0ZVTEwQBxIVChFSRUFTT05fT1ZFUkxPQURFRBAIMlsKDlJlcGxpY2FTZXJ2aWNlEkkKCEV4Y2hhbmdlEhsuc3RvcmFnZS52MS5FeGNoYW5nZVJlcXVlc3QaHC5zdG9yYWdlLnYxLkV4Y2hhbmdlUmVzcG9uc2UoATABYgZwcm90bzM");
 
 /**
  * @generated from message storage.v1.ExchangeRequest
@@ -319,7 +319,9 @@ export const Refusal_ReasonSchema: GenEnum<Refusal_Reason> = /*@__PURE__*/
   enumDesc(file_storage_v1_storage, 6, 0);
 
 /**
- * The ring of one epoch, from which the node tells which ranges it owns.
+ * The nodes of one epoch: the ring, from which the node tells which ranges it owns, and what a coordinator needs to
+ * reach them. A node keeps it beside its fence, for coordinators that missed the epoch. Tenants are not in it: none of
+ * them changes with an epoch.
  *
  * @generated from message storage.v1.Topology
  */
@@ -330,9 +332,18 @@ export type Topology = Message<"storage.v1.Topology"> & {
   epoch: number;
 
   /**
+   * Those on the ring.
+   *
    * @generated from field: repeated storage.v1.Member members = 2;
    */
   members: Member[];
+
+  /**
+   * Those that have no place on the ring.
+   *
+   * @generated from field: repeated storage.v1.Member outside = 10;
+   */
+  outside: Member[];
 };
 
 /**
@@ -360,6 +371,28 @@ export type Member = Message<"storage.v1.Member"> & {
    * @generated from field: string zone = 3;
    */
   zone: string;
+
+  /**
+   * @generated from field: string host = 10;
+   */
+  host: string;
+
+  /**
+   * @generated from field: uint32 port = 11;
+   */
+  port: number;
+
+  /**
+   * The id of the data folder that was registered with the node.
+   *
+   * @generated from field: string store_id = 12;
+   */
+  storeId: string;
+
+  /**
+   * @generated from field: storage.v1.Member.Status status = 13;
+   */
+  status: Member_Status;
 };
 
 /**
@@ -368,6 +401,37 @@ export type Member = Message<"storage.v1.Member"> & {
  */
 export const MemberSchema: GenMessage<Member> = /*@__PURE__*/
   messageDesc(file_storage_v1_storage, 8);
+
+/**
+ * @generated from enum storage.v1.Member.Status
+ */
+export enum Member_Status {
+  /**
+   * @generated from enum value: STATUS_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * @generated from enum value: STATUS_INACTIVE = 1;
+   */
+  INACTIVE = 1,
+
+  /**
+   * @generated from enum value: STATUS_ACTIVE = 2;
+   */
+  ACTIVE = 2,
+
+  /**
+   * @generated from enum value: STATUS_DRAINING = 3;
+   */
+  DRAINING = 3,
+}
+
+/**
+ * Describes the enum storage.v1.Member.Status.
+ */
+export const Member_StatusSchema: GenEnum<Member_Status> = /*@__PURE__*/
+  enumDesc(file_storage_v1_storage, 8, 0);
 
 /**
  * @generated from message storage.v1.Batch
@@ -437,6 +501,12 @@ export type Operation = Message<"storage.v1.Operation"> & {
      */
     value: Join;
     case: "join";
+  } | {
+    /**
+     * @generated from field: storage.v1.Recall recall = 10;
+     */
+    value: Recall;
+    case: "recall";
   } | { case: undefined; value?: undefined };
 };
 
@@ -562,6 +632,27 @@ export const JoinSchema: GenMessage<Join> = /*@__PURE__*/
   messageDesc(file_storage_v1_storage, 15);
 
 /**
+ * For the topology of the node's fence, which the coordinator missed. Answered at any epoch.
+ *
+ * @generated from message storage.v1.Recall
+ */
+export type Recall = Message<"storage.v1.Recall"> & {
+  /**
+   * What the coordinator has: only a greater epoch's topology is worth sending.
+   *
+   * @generated from field: double known_epoch = 1;
+   */
+  knownEpoch: number;
+};
+
+/**
+ * Describes the message storage.v1.Recall.
+ * Use `create(RecallSchema)` to create a new message.
+ */
+export const RecallSchema: GenMessage<Recall> = /*@__PURE__*/
+  messageDesc(file_storage_v1_storage, 16);
+
+/**
  * @generated from message storage.v1.Answers
  */
 export type Answers = Message<"storage.v1.Answers"> & {
@@ -576,7 +667,7 @@ export type Answers = Message<"storage.v1.Answers"> & {
  * Use `create(AnswersSchema)` to create a new message.
  */
 export const AnswersSchema: GenMessage<Answers> = /*@__PURE__*/
-  messageDesc(file_storage_v1_storage, 16);
+  messageDesc(file_storage_v1_storage, 17);
 
 /**
  * @generated from message storage.v1.Answer
@@ -634,6 +725,12 @@ export type Answer = Message<"storage.v1.Answer"> & {
      */
     value: Failure;
     case: "failure";
+  } | {
+    /**
+     * @generated from field: storage.v1.RecallAnswer recall = 10;
+     */
+    value: RecallAnswer;
+    case: "recall";
   } | { case: undefined; value?: undefined };
 };
 
@@ -642,7 +739,7 @@ export type Answer = Message<"storage.v1.Answer"> & {
  * Use `create(AnswerSchema)` to create a new message.
  */
 export const AnswerSchema: GenMessage<Answer> = /*@__PURE__*/
-  messageDesc(file_storage_v1_storage, 17);
+  messageDesc(file_storage_v1_storage, 18);
 
 /**
  * @generated from message storage.v1.AskAnswer
@@ -668,7 +765,7 @@ export type AskAnswer = Message<"storage.v1.AskAnswer"> & {
  * Use `create(AskAnswerSchema)` to create a new message.
  */
 export const AskAnswerSchema: GenMessage<AskAnswer> = /*@__PURE__*/
-  messageDesc(file_storage_v1_storage, 18);
+  messageDesc(file_storage_v1_storage, 19);
 
 /**
  * @generated from message storage.v1.WriteAnswer
@@ -694,7 +791,7 @@ export type WriteAnswer = Message<"storage.v1.WriteAnswer"> & {
  * Use `create(WriteAnswerSchema)` to create a new message.
  */
 export const WriteAnswerSchema: GenMessage<WriteAnswer> = /*@__PURE__*/
-  messageDesc(file_storage_v1_storage, 19);
+  messageDesc(file_storage_v1_storage, 20);
 
 /**
  * @generated from message storage.v1.ReadAnswer
@@ -720,7 +817,7 @@ export type ReadAnswer = Message<"storage.v1.ReadAnswer"> & {
  * Use `create(ReadAnswerSchema)` to create a new message.
  */
 export const ReadAnswerSchema: GenMessage<ReadAnswer> = /*@__PURE__*/
-  messageDesc(file_storage_v1_storage, 20);
+  messageDesc(file_storage_v1_storage, 21);
 
 /**
  * @generated from message storage.v1.DescribeAnswer
@@ -746,6 +843,13 @@ export type DescribeAnswer = Message<"storage.v1.DescribeAnswer"> & {
    * @generated from field: double greatest_timestamp = 3;
    */
   greatestTimestamp: number;
+
+  /**
+   * The node's fence.
+   *
+   * @generated from field: double epoch = 10;
+   */
+  epoch: number;
 };
 
 /**
@@ -753,7 +857,7 @@ export type DescribeAnswer = Message<"storage.v1.DescribeAnswer"> & {
  * Use `create(DescribeAnswerSchema)` to create a new message.
  */
 export const DescribeAnswerSchema: GenMessage<DescribeAnswer> = /*@__PURE__*/
-  messageDesc(file_storage_v1_storage, 21);
+  messageDesc(file_storage_v1_storage, 22);
 
 /**
  * @generated from message storage.v1.JoinAnswer
@@ -766,7 +870,26 @@ export type JoinAnswer = Message<"storage.v1.JoinAnswer"> & {
  * Use `create(JoinAnswerSchema)` to create a new message.
  */
 export const JoinAnswerSchema: GenMessage<JoinAnswer> = /*@__PURE__*/
-  messageDesc(file_storage_v1_storage, 22);
+  messageDesc(file_storage_v1_storage, 23);
+
+/**
+ * @generated from message storage.v1.RecallAnswer
+ */
+export type RecallAnswer = Message<"storage.v1.RecallAnswer"> & {
+  /**
+   * Absent when the node has no topology of a greater epoch.
+   *
+   * @generated from field: storage.v1.Topology topology = 1;
+   */
+  topology?: Topology | undefined;
+};
+
+/**
+ * Describes the message storage.v1.RecallAnswer.
+ * Use `create(RecallAnswerSchema)` to create a new message.
+ */
+export const RecallAnswerSchema: GenMessage<RecallAnswer> = /*@__PURE__*/
+  messageDesc(file_storage_v1_storage, 24);
 
 /**
  * @generated from message storage.v1.Fenced
@@ -785,7 +908,7 @@ export type Fenced = Message<"storage.v1.Fenced"> & {
  * Use `create(FencedSchema)` to create a new message.
  */
 export const FencedSchema: GenMessage<Fenced> = /*@__PURE__*/
-  messageDesc(file_storage_v1_storage, 23);
+  messageDesc(file_storage_v1_storage, 25);
 
 /**
  * @generated from message storage.v1.Failure
@@ -807,7 +930,7 @@ export type Failure = Message<"storage.v1.Failure"> & {
  * Use `create(FailureSchema)` to create a new message.
  */
 export const FailureSchema: GenMessage<Failure> = /*@__PURE__*/
-  messageDesc(file_storage_v1_storage, 24);
+  messageDesc(file_storage_v1_storage, 26);
 
 /**
  * Whatever the reason, except for REASON_STORAGE: the node did not take the operation.
@@ -881,7 +1004,7 @@ export enum Failure_Reason {
  * Describes the enum storage.v1.Failure.Reason.
  */
 export const Failure_ReasonSchema: GenEnum<Failure_Reason> = /*@__PURE__*/
-  enumDesc(file_storage_v1_storage, 24, 0);
+  enumDesc(file_storage_v1_storage, 26, 0);
 
 /**
  * @generated from service storage.v1.ReplicaService
