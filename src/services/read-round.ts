@@ -3,7 +3,7 @@ import { type Level, neededAt } from '../domain/level.js';
 import { type ReadStep, ReadTally } from '../domain/read-tally.js';
 import type { VersionedRecord } from '../domain/record.js';
 import type { Clock, Timer } from '../ports/clock.js';
-import type { EncodedRecord, ReadResult, ReplicaStreams } from '../ports/replica-stream.js';
+import type { EncodedRecord, ReadResult, ReplicaStreams, WriteResult } from '../ports/replica-stream.js';
 import { encodeRecord } from '../wire/record-format.js';
 import type { CallContext } from './coordinator-services.js';
 import { isOver } from './operation-deadline.js';
@@ -145,8 +145,8 @@ export class ReadRound {
         if (this.#resolve !== undefined) this.#writeBack(step.record, step.lacking);
         return;
       case 'found':
-        this.#writeBack(step.record, this.#tally.behind);
         this.#finish(step);
+        this.#writeBack(step.record, this.#tally.behind);
         return;
       case 'absent':
       case 'unreachable':
@@ -193,16 +193,21 @@ export class ReadRound {
     }
   }
 
+  #write(nodeId: string, record: EncodedRecord): Promise<WriteResult> {
+    const { replicas, clock, context, plan, deadlineMs } = this.#parts;
+    if (isOver(clock, context)) return Promise.resolve(TOO_LATE);
+    return replicas.write(nodeId, plan.operation, record, deadlineMs);
+  }
+
   async #merge(nodeId: string, winner: string, record: EncodedRecord): Promise<void> {
-    const { replicas, clock, context, plan, deadlineMs, shortfall } = this.#parts;
-    const result = isOver(clock, context) ? TOO_LATE : await replicas.write(nodeId, plan.operation, record, deadlineMs);
+    const result = await this.#write(nodeId, record);
     if ('clock' in result) {
       this.#tally.acknowledgeWriteBack(nodeId, result.clock);
     } else if (this.#writtenBack.get(nodeId) === winner) {
       // A later winner that is withdrawn again brings this one back, and the node another try; repairs have one only.
       if (this.#resolve !== undefined) this.#writtenBack.delete(nodeId);
       this.#tally.failWriteBack(nodeId);
-      shortfall.add(nodeId, result);
+      this.#parts.shortfall.add(nodeId, result);
     }
     this.#advance();
   }

@@ -225,6 +225,20 @@ describe('a read', () => {
     expect(held(0)).toEqual(NEW);
   });
 
+  it('answers what it found although its time is over before a repair begins', async () => {
+    hold(0, OLD);
+    hold(1, NEW);
+    cluster.clock.after(1.5, () => {
+      node(0).conduct = 'down';
+    });
+    cluster.clock.after(2.5, () => {
+      cluster.clock.wallOffsetMs += 60_000;
+    });
+    expect((await read()).value).toEqual(Buffer.from('v20'));
+    await cluster.clock.advance(100);
+    expect([held(0), held(2)]).toEqual([OLD, NEW]);
+  });
+
   it('tries such a repair once only where the replica fails meanwhile', async () => {
     for (const i of [1, 2]) hold(i, NEW);
     hold(0, OLD);
