@@ -57,7 +57,7 @@ export class BatchedStream {
     if (usable !== true && !this.#link.isFirstAttempt) {
       return operation.settle({ kind: 'failed', reason: usable, sent: false });
     }
-    if (!this.#queue.push(operation)) {
+    if (!this.#queue.push(operation, this.#parts.clock.monotonicMs())) {
       const reason = 'overloaded: too many operations are on their way';
       return operation.settle({ kind: 'failed', reason, sent: false });
     }
