@@ -65,7 +65,7 @@ export class BatchedStream {
   enqueue(operation: QueuedOperation): void {
     const { refusal } = this;
     if (refusal !== undefined) return operation.settle({ kind: 'failed', reason: refusal, sent: false });
-    if (!this.#queue.push(operation)) {
+    if (!this.#queue.push(operation, this.#parts.clock.monotonicMs())) {
       const reason = 'overloaded: too many operations are on their way';
       return operation.settle({ kind: 'failed', reason, sent: false });
     }

@@ -15,6 +15,8 @@ const READ_BYTES_DECAY = 1 / 16;
 /** An operation past its deadline may still be in the network or in the node; one that is lost there is given up after this. */
 const LOST_AFTER_MS = 30_000;
 
+/** Nothing that was sent when it came is judged by how long others took. */
+const UNDELAYED_MS = 20;
 const TIMED_OUT = 'timed out before it was sent';
 
 /** The object itself is the handle by which it is taken back. */
@@ -33,7 +35,8 @@ export interface QueuedOperation {
 interface Lane {
   readonly isBulk: boolean;
   readonly operationsMax: number;
-  readonly waiting: Set<QueuedOperation>;
+  /** In order, each with the time at which it came. */
+  readonly waiting: Map<QueuedOperation, number>;
   unanswered: number;
 }
 
@@ -57,8 +60,8 @@ interface OpenBatch {
  * in bytes, where a read counts with the answer that it will bring.
  */
 export class OperationQueue {
-  readonly #small: Lane = { isBulk: false, operationsMax: SMALL_OPERATIONS_MAX, waiting: new Set(), unanswered: 0 };
-  readonly #bulk: Lane = { isBulk: true, operationsMax: BULK_OPERATIONS_MAX, waiting: new Set(), unanswered: 0 };
+  readonly #small: Lane = { isBulk: false, operationsMax: SMALL_OPERATIONS_MAX, waiting: new Map(), unanswered: 0 };
+  readonly #bulk: Lane = { isBulk: true, operationsMax: BULK_OPERATIONS_MAX, waiting: new Map(), unanswered: 0 };
   readonly #sent = new Map<number, Sent>();
   #window = new SendWindow();
   #waitingBytes = 0;
@@ -75,14 +78,14 @@ export class OperationQueue {
   }
 
   /** @returns false when too much waits or is unanswered already: the operation is not taken */
-  push(operation: QueuedOperation): boolean {
+  push(operation: QueuedOperation, nowMs: number): boolean {
     const lane = this.#laneOf(operation);
     if (lane.waiting.size + lane.unanswered >= lane.operationsMax) return false;
     if (lane.isBulk) {
       if (this.#waitingBytes + operation.bytes > WAITING_BYTES_MAX) return false;
       this.#waitingBytes += operation.bytes;
     }
-    lane.waiting.add(operation);
+    lane.waiting.set(operation, nowMs);
     return true;
   }
 
@@ -148,7 +151,7 @@ export class OperationQueue {
       if (lane.isBulk) this.#window.forgotten(bytes);
     }
     for (const lane of [this.#small, this.#bulk]) {
-      for (const operation of lane.waiting) {
+      for (const operation of lane.waiting.keys()) {
         if (!isOver(operation.deadlineMs)) continue;
         this.#remove(lane, operation);
         operation.settle(unsent(TIMED_OUT));
@@ -159,7 +162,7 @@ export class OperationQueue {
 
   /** The stream broke: nothing is answered any more. */
   failAll(reason: string): void {
-    const waiting = [...this.#small.waiting, ...this.#bulk.waiting];
+    const waiting = [...this.#small.waiting.keys(), ...this.#bulk.waiting.keys()];
     const sent = [...this.#sent.values()];
     for (const lane of [this.#small, this.#bulk]) {
       lane.waiting.clear();
@@ -175,10 +178,9 @@ export class OperationQueue {
   /** Moves operations into the batch: in order, until it is full, the window is, or the epoch changes. */
   #fill(open: OpenBatch, lane: Lane, nowMs: number): void {
     const { batch } = open;
-    const headwayMs = lane.isBulk ? this.#window.headwayMs : 0;
-    for (const operation of lane.waiting) {
+    for (const [operation, cameAtMs] of lane.waiting) {
       const { epoch, kind, bytes, deadlineMs } = operation;
-      if (deadlineMs <= nowMs + headwayMs) {
+      if (deadlineMs <= nowMs || (lane.isBulk && this.#isTooLate(deadlineMs - nowMs, nowMs - cameAtMs))) {
         this.#remove(lane, operation);
         operation.settle(unsent(deadlineMs <= nowMs ? TIMED_OUT : 'overloaded: its answer would come too late'));
         continue;
@@ -197,6 +199,14 @@ export class OperationQueue {
       if (lane.isBulk) this.#window.sent(windowBytes);
       this.#sent.set(id, { operation, lane, isRead, bytes: windowBytes, sentAtMs: nowMs });
     }
+  }
+
+  /**
+   * Whether an operation is not sent although it has time left. Under lasting overload the first in the queue would else
+   * be sent when its answer is just too late, and so would all that follow: half of its time is the answer's.
+   */
+  #isTooLate(leftMs: number, waitedMs: number): boolean {
+    return waitedMs > UNDELAYED_MS && leftMs < Math.max(waitedMs, this.#window.answerTimeMs);
   }
 
   #laneOf({ kind }: QueuedOperation): Lane {

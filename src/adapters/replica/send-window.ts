@@ -1,7 +1,7 @@
 /** What is sent and unanswered should be answered after about this long; more would only wait elsewhere: in buffers of the network, in the node. */
 const TARGET_MS = 250;
-/** At least this: a link of 1 MB/s keeps the target, and a disk that stalls does not reduce a stream to single operations. */
-const WINDOW_BYTES_MIN = 256 * 1024;
+/** At least this, one frame: half a second of a link of 2 MB/s, and enough for a disk whose every flush is slow to have many writes in each. */
+const WINDOW_BYTES_MIN = 1024 * 1024;
 const WINDOW_BYTES_INITIAL = 4 * 1024 * 1024;
 /** At most this, whatever the node answers: bounds what one coordinator makes a node hold. */
 const WINDOW_BYTES_MAX = 16 * 1024 * 1024;
@@ -9,8 +9,9 @@ const WINDOW_BYTES_MAX = 16 * 1024 * 1024;
 const CHANGE_MAX = 2;
 /** Of a new answer in the time that answers are expected to take. */
 const NEW_SHARE = 1 / 8;
-/** What has less time left than answers take is not worth sending; never more than this is asked of anybody. */
-const HEADWAY_MS_MAX = 500;
+/** An answer is given this much more time than the last took; but never more than the second, so that a node that was slow once is tried again. */
+const ANSWER_TIME_FACTOR = 1.25;
+const ANSWER_TIME_MS_MAX = 500;
 
 /**
  * How many bytes may be unanswered on one stream: what the link and the node work off within the target, as seen by the
@@ -37,9 +38,9 @@ export class SendWindow {
     return admitted;
   }
 
-  /** How long before its deadline an operation must be sent for its answer to come in time. Nothing is asked while there is much room: answers would tell nothing new. */
-  get headwayMs(): number {
-    return this.#unansweredBytes * 2 < this.#bytesMax ? 0 : Math.min(this.#answerMs, HEADWAY_MS_MAX);
+  /** How long an answer may take; what has less time left is not worth sending. */
+  get answerTimeMs(): number {
+    return Math.min(this.#answerMs * ANSWER_TIME_FACTOR, ANSWER_TIME_MS_MAX);
   }
 
   sent(bytes: number): void {
