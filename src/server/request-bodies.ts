@@ -48,6 +48,7 @@ export class RequestBody {
   readonly #charge: (bytes: number) => boolean;
   #buffer = Buffer.alloc(0);
   #length = 0;
+  #isReleased = false;
 
   constructor(charge: (bytes: number) => boolean) {
     this.#charge = charge;
@@ -62,8 +63,9 @@ export class RequestBody {
     return this.#buffer.subarray(0, this.#length);
   }
 
-  /** @returns false where the budget is used up: the part was not taken */
+  /** @returns false where the budget is used up, or was given back: the part was not taken */
   add(part: Uint8Array): boolean {
+    if (this.#isReleased) return false;
     const length = this.#length + part.length;
     if (length > this.#buffer.length && !this.#grow(length)) return false;
     this.#buffer.set(part, this.#length);
@@ -71,8 +73,12 @@ export class RequestBody {
     return true;
   }
 
-  /** Gives back what it takes of the budget; whoever still has its bytes may keep them. */
+  /**
+   * Gives back what it takes of the budget; whoever still has its bytes may keep them. From here on it takes nothing: of a
+   * request that was cut off, Node.js may hand out further parts after its end was told.
+   */
   release(): void {
+    this.#isReleased = true;
     this.#charge(-this.#buffer.length);
     this.#buffer = Buffer.alloc(0);
     this.#length = 0;

@@ -82,10 +82,10 @@ function wholeBody(
   response: NodeResponse,
   source: AsyncIterable<Uint8Array>,
 ): AsyncIterable<Uint8Array> {
-  // Too long already by what it declares: it is refused at once.
-  if (Number(request.headers['content-length'] ?? 0) > rpc.bodyBytesMax) return source;
-  // Whoever reads the body would make room for what is declared, before anything was received.
-  delete request.headers['content-length'];
+  // Whoever reads the body would make room for what is declared, before anything was received; what is too long already by
+  // what it declares is refused at once by those who look there, and received within the budget by the others.
+  const isTooLong = Number(request.headers['content-length'] ?? 0) > rpc.bodyBytesMax;
+  if (!isTooLong) delete request.headers['content-length'];
   const body = bodies.open(connectionOf(request));
   response.once('close', () => body.release());
   return inOnePart(source, body, rpc.bodyBytesMax);

@@ -45,7 +45,17 @@ describe('gRPC-Web in base64', () => {
     expect(served.services.calls).toEqual([{ method: 'getTenant', asked: ['acme'] }]);
   });
 
-  it.each(['%%%%', 'AAA', 'AA=A'])('that is none (%s) is refused as bad request', async (body) => {
+  it('takes time by its length alone, in however many padded parts it comes', async () => {
+    const body = Buffer.concat([request, Buffer.alloc(50_000)]);
+    body.writeUInt32BE(body.length - 5, 1);
+    const padded = Array.from(body, (byte) => Buffer.of(byte).toString('base64')).join('');
+    const began = performance.now();
+    const { bytes } = await call(padded);
+    expect(bytes.subarray(5).toString()).toContain('grpc-status: 3');
+    expect(performance.now() - began).toBeLessThan(2000);
+  });
+
+  it.each(['%%%%', 'AAA', 'AA=A', '====', 'AA==='])('that is none (%s) is refused as bad request', async (body) => {
     const { bytes } = await call(body);
     expect(bytes.subarray(5).toString()).toContain('grpc-status: 3');
     expect(served.services.calls).toEqual([]);

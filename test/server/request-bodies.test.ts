@@ -4,9 +4,11 @@ import { text } from 'node:stream/consumers';
 import { describe, expect, it } from 'vitest';
 import { inOnePart, RequestBodies } from '../../src/server/request-bodies.js';
 import { eventually } from '../support/eventually.js';
+import { RawConnection } from '../support/raw-connection.js';
 import { serveCoordinator } from '../support/served-coordinator.js';
 
 const MIB = 1024 * 1024;
+const WRITE = '/coordinator.v1.CoordinatorService/WriteKeyValue';
 
 async function* partsOf(...parts: readonly Uint8Array[]): AsyncGenerator<Uint8Array> {
   yield* parts;
@@ -41,6 +43,18 @@ describe('the bodies of requests', () => {
     first.release();
     expect(bodies.open(three).add(Buffer.alloc(3500))).toBe(true);
     expect(bodies.open(one).add(Buffer.alloc(2000))).toBe(true);
+  });
+
+  it('take nothing more once they were given back, though parts of a request that was cut off still come', async () => {
+    const bodies = new RequestBodies({ bytesMax: MIB, connectionBytesMax: MIB });
+    const body = bodies.open({});
+    async function* cutOff() {
+      yield Buffer.alloc(1000);
+      body.release();
+      yield Buffer.alloc(1000);
+    }
+    await expect(allOf(inOnePart(cutOff(), body, 5000))).rejects.toThrow('[resource_exhausted]');
+    expect(bodies.bytes).toBe(0);
   });
 
   it('come in one part, or in their own parts when they are longer than they may be', async () => {
@@ -81,6 +95,21 @@ describe('the bodies of requests', () => {
       slow.close();
       await eventually(() => served.bodies.bytes === 0);
       session.destroy();
+      await served.stop();
+    },
+  );
+
+  it.each(['application/grpc-web+proto', 'application/grpc+json'])(
+    'are counted as %s, too, when more is declared than may be sent',
+    async (type) => {
+      const served = await serveCoordinator();
+      using client = await RawConnection.open(served);
+      const head = `POST ${WRITE} HTTP/1.1\r\nHost: localhost\r\nContent-Type: ${type}\r\nContent-Length: 99999999\r\n\r\n`;
+      client.socket.write(head);
+      client.socket.write(Buffer.concat([Buffer.of(0, 0, 0xf, 0, 0), Buffer.alloc(900_000)]));
+      await eventually(() => served.bodies.bytes >= 900_000);
+      client.socket.destroy();
+      await eventually(() => served.bodies.bytes === 0);
       await served.stop();
     },
   );
