@@ -5,6 +5,7 @@ import { decodeRecord } from '../../src/wire/record-format.js';
 import { encodeStorageKey } from '../../src/wire/storage-key.js';
 import { Faults } from './faults.js';
 import { type HistoryEntry, registerOperations } from './history.js';
+import { missEpoch } from './missed-epoch.js';
 import { violationOf } from './register-checker.js';
 import { SimClient, type UsedKeys } from './sim-client.js';
 import { SimWorld, TENANT, VIRTUAL_NODES } from './sim-world.js';
@@ -55,18 +56,20 @@ export async function runSeed(
   faults.stop();
   await world.clock.advance(QUIET_MIN_MS);
   await recover(world);
-  const history = [...clients.flatMap((client) => client.history), ...(await readAll(world))];
+  const missed = await missEpoch(world, KEYS);
+  await recover(world);
+  const history = [...clients.flatMap((client) => client.history), ...missed, ...(await readAll(world))];
   history.sort((a, b) => a.invokedMs - b.invokedMs);
   const violations = [...world.violations, ...violationsOf(world, history)];
   return { seed, violations, history, faults: faults.log, injected: faults.injected, virtualMs: world.nowMs };
 }
 
-/** Everything recovers by itself: waits until each coordinator is up and each of its nodes answers it. */
+/** Everything recovers by itself: waits until each coordinator is ready and each of its nodes answers it. */
 async function recover(world: SimWorld): Promise<void> {
   for (let waitedMs = 0; waitedMs < RECOVERY_MAX_MS; waitedMs += RECOVERY_POLL_MS) {
     await recordAddresses(world);
     let answering = true;
-    for (const { services } of world.coordinators) answering &&= await allAnswer(world, services);
+    for (const { services, ready } of world.coordinators) answering &&= ready && (await allAnswer(world, services));
     if (answering) return;
     await world.clock.advance(RECOVERY_POLL_MS);
   }

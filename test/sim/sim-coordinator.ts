@@ -1,4 +1,4 @@
-import { assembleCoordinator } from '../../src/compose/assemble-coordinator.js';
+import { type AssembledCoordinator, assembleCoordinator } from '../../src/compose/assemble-coordinator.js';
 import { MetadataUnavailableError } from '../../src/domain/errors.js';
 import { DEFAULT_LIMITS } from '../../src/domain/request-fields.js';
 import type { Random } from '../../src/ports/random.js';
@@ -31,6 +31,7 @@ export class SimCoordinator {
   readonly #parts: SimCoordinatorParts;
   #process: SimProcess;
   #services: CoordinatorServices | undefined;
+  #readiness: AssembledCoordinator['readiness'] | undefined;
 
   constructor(parts: SimCoordinatorParts) {
     this.#parts = parts;
@@ -48,6 +49,11 @@ export class SimCoordinator {
     return this.#process.alive ? this.#services : undefined;
   }
 
+  /** What it tells load balancers. */
+  get ready(): boolean {
+    return this.services !== undefined && this.#readiness?.().ready === true;
+  }
+
   /** Starts, again and again while the metadata store is away, as whoever supervises it would. */
   async start(): Promise<void> {
     const { clock, network, random, metadata, store, coordinatorId } = this.#parts;
@@ -56,7 +62,7 @@ export class SimCoordinator {
     this.#process = process;
     this.#services = undefined;
     try {
-      const { coordinator } = await assembleCoordinator({
+      const { coordinator, readiness } = await assembleCoordinator({
         coordinatorId,
         advertisedAddress: `${coordinatorId}:1`,
         clusterSecret: CLUSTER_SECRET,
@@ -68,7 +74,9 @@ export class SimCoordinator {
         random,
         log: silentLog,
       });
-      if (this.#process === process) this.#services = coordinator;
+      if (this.#process !== process) return;
+      this.#services = coordinator;
+      this.#readiness = readiness;
     } catch (error) {
       if (!(error instanceof MetadataUnavailableError)) throw error;
       process.kill();
