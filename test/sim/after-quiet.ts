@@ -1,5 +1,6 @@
 import type { CoordinatorServices } from '../../src/services/coordinator-services.js';
 import type { HistoryEntry } from './history.js';
+import { missEpoch } from './missed-epoch.js';
 import { divergenceOf } from './replica-divergence.js';
 import { SimClient } from './sim-client.js';
 import { type SimWorld, VIRTUAL_NODES } from './sim-world.js';
@@ -20,6 +21,8 @@ const REPAIR_MAX_MS = 500;
 export async function checkAfterQuiet(world: SimWorld, keys: readonly string[]): Promise<readonly HistoryEntry[]> {
   await world.clock.advance(QUIET_MIN_MS);
   await recover(world);
+  const missed = await missEpoch(world, keys);
+  await recover(world);
   const client = new SimClient('end', world, keys, new Map());
   await readAll(world, client, [...keys, NEVER_WRITTEN]);
   await world.clock.advance(REPAIR_MAX_MS);
@@ -30,7 +33,7 @@ export async function checkAfterQuiet(world: SimWorld, keys: readonly string[]):
   for (const { outcome, note, key, kind } of client.history) {
     if (outcome !== 'ok') world.violations.push(`after quiet ${key} can not be ${PARTICIPLES[kind]}: ${note}`);
   }
-  return client.history;
+  return [...missed, ...client.history];
 }
 
 const PARTICIPLES = { read: 'read', write: 'written' } as const;

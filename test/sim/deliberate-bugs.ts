@@ -144,4 +144,16 @@ export const DELIBERATE_BUGS: readonly DeliberateBug[] = [
     file: 'src/services/keyed-writes.ts',
     edits: [['const nothingSent = first && !mayBeSent;', 'const nothingSent = first || !mayBeSent || mayBeSent;']],
   },
+  {
+    name: 'an epoch that only the metadata store tells',
+    seedsMax: 5,
+    file: 'src/services/newer-epochs.ts',
+    edits: [['recalls < RECALLS_MAX;', 'recalls < 0 * RECALLS_MAX;']],
+  },
+  {
+    name: 'a topology that a restart forgets',
+    seedsMax: 10,
+    file: 'src/storage-node/storage-node.ts',
+    edits: [['topology: readTopology(engine)', 'topology: [readTopology(engine)][1]']],
+  },
 ];

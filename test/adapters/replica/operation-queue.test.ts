@@ -34,7 +34,7 @@ describe('the operations of one stream', () => {
   });
   const write = (bytes = 100, about = {}) =>
     operation(
-      { case: 'write', value: { $typeName: 'storage.v1.Write', ...KEY, record: KEY.storageKey } },
+      { case: 'write', value: { follows: 0, $typeName: 'storage.v1.Write', ...KEY, record: KEY.storageKey } },
       bytes,
       about,
     );
@@ -96,7 +96,7 @@ describe('the operations of one stream', () => {
     expect(pushMany(10_000, () => write(10))).toBe(8192);
     const ids = takeAll();
     expect(ids.length).toBe(8192);
-    queue.expire(2000);
+    queue.expire(2000, () => {});
     expect(settled.size).toBe(8192);
     expect(queue.push(write(10), 2000)).toBe(false);
     expect(pushMany(10, heartbeat)).toBe(10);
@@ -108,9 +108,9 @@ describe('the operations of one stream', () => {
     queue.push(write(3 * MIB), 0);
     expect(takeAll().length).toBe(1);
     expect(queue.unansweredBytes).toBe(3 * MIB);
-    expect(queue.expire(2000)).toBe(30_000);
+    expect(queue.expire(2000, () => {})).toBe(30_000);
     expect(queue.unansweredBytes).toBe(3 * MIB);
-    expect(queue.expire(30_000)).toBeUndefined();
+    expect(queue.expire(30_000, () => {})).toBeUndefined();
     expect(queue.unansweredBytes).toBe(0);
   });
 
