@@ -102,6 +102,7 @@ export class VirtualStream {
         random: this.#random,
         log,
         greeting: { actor: `${process.name}@1`, clusterId: 'cluster', clusterSecret: SECRET },
+        onEpoch: () => {},
         topology: () => snapshot,
       },
       member,
@@ -136,7 +137,7 @@ export class VirtualStream {
     const record = encodeRecord(recordOf({ actor: 'c@1', timestamp: this.#timestamp++ }, Buffer.alloc(bytes)));
     return {
       case: 'write',
-      value: { $typeName: 'storage.v1.Write', storageKey: storageKey(key), replicationFactor: 1, record },
+      value: { $typeName: 'storage.v1.Write', follows: 0, storageKey: storageKey(key), replicationFactor: 1, record },
     };
   }
 

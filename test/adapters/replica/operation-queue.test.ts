@@ -170,6 +170,6 @@ describe('the operations of one stream', () => {
     queue.failAll('it broke');
     expect(settled.get(sent)).toEqual({ kind: 'failed', reason: 'it broke', sent: true });
     expect(settled.get(waiting)).toEqual({ kind: 'failed', reason: 'it broke', sent: false });
-    expect([queue.unansweredBytes, queue.hasWaiting, queue.expire(60_000)]).toEqual([0, false, undefined]);
+    expect([queue.unansweredBytes, queue.hasWaiting, queue.expire(60_000, () => {})]).toEqual([0, false, undefined]);
   });
 });
