@@ -50,6 +50,7 @@ export class RowChanges {
   #bytes = 0;
   #dropped = 0;
   #retryTimer: Timer | undefined;
+  #isRetrying = false;
   #retryMs = RETRY_MIN_MS;
   #stopped = false;
 
@@ -102,11 +103,14 @@ export class RowChanges {
   }
 
   #retryLater(): void {
-    if (this.#stopped || this.#retryTimer !== undefined) return;
+    if (this.#stopped || this.#isRetrying || this.#retryTimer !== undefined) return;
     this.#retryTimer = this.#parts.clock.after(this.#retryMs, () => void this.#retry());
   }
 
+  /** One at a time. */
   async #retry(): Promise<void> {
+    this.#retryTimer = undefined;
+    this.#isRetrying = true;
     const oldestMs = this.#parts.clock.monotonicMs() - AGE_MAX_MS;
     const batch: Entry[] = [];
     for (const entry of this.#waiting.splice(0, RETRIED_AT_ONCE)) {
@@ -118,7 +122,7 @@ export class RowChanges {
     }
     const results = await Promise.all(batch.map((entry) => this.#attempt(entry)));
     this.#retryMs = results.includes(false) ? Math.min(this.#retryMs * 2, RETRY_MAX_MS) : RETRY_MIN_MS;
-    this.#retryTimer = undefined;
+    this.#isRetrying = false;
     if (this.#stopped || this.#waiting.length === 0) return;
     if (results.includes(false)) this.#retryLater();
     else void this.#retry();

@@ -55,6 +55,22 @@ describe('changes of idempotency rows', () => {
     expect(log.lines).toEqual([]);
   });
 
+  it('are tried again by one only, who ends with their coordinator, also when the store goes away as soon as it is back', async () => {
+    store.set('away');
+    addAll(1000);
+    await clock.advance(0);
+    store.set('up');
+    store.seen.length = 0;
+    // The first ones of a retry are taken, and those that follow at once are not.
+    store.on('storeAnswer', () => store.set(store.seen.length <= 256 ? 'up' : 'away'));
+    await clock.advance(300);
+    expect(metadata.idempotency.size).toBe(256);
+    expect(store.seen).toHaveLength(512);
+    await clock.settle(changes.stop());
+    await clock.advance(60_000);
+    expect(store.seen).toHaveLength(512);
+  });
+
   it.each([
     ['number', 12_345, 10, 2345],
     ['bytes', 5000, 10_000, 5000 - Math.floor((16 * 1024 * 1024) / 10_404)],
