@@ -1,5 +1,5 @@
 import { Command } from 'commander';
-import { FolderInUseError } from '../adapters/system/folder-lock.js';
+import { FolderInUseError } from '../adapters/system/lock-errors.js';
 import { DEMO_TENANT } from '../compose/up/prepare-cluster.js';
 import { type RunningCluster, startUp } from '../compose/up/start-up.js';
 import { readEnvironment } from '../config/env.js';
@@ -44,8 +44,9 @@ export function upCommand(): Command {
 }
 
 function alreadyRunning(home: string, { holder }: FolderInUseError): Error {
-  const address = holder.info.address ?? 'an unknown address';
-  return new Error(`Quorate runs on ${home} already: process ${holder.pid}, at ${address}`);
+  const { pid = 'unknown', host = 'unknown', info } = holder;
+  const address = info.address ?? 'an unknown address';
+  return new Error(`Quorate runs on ${home} already: process ${pid}, at ${address}, on host ${host}`);
 }
 
 function welcome({ home, urls, postgresData }: RunningCluster): string {

@@ -1,8 +1,9 @@
-import { mkdir, statfs } from 'node:fs/promises';
+import { statfs } from 'node:fs/promises';
 import { createServer } from 'node:http2';
 import { join } from 'node:path';
 import type { ConnectRouter } from '@connectrpc/connect';
 import { connectNodeAdapter } from '@connectrpc/connect-node';
+import { makeFolderDurably } from '../adapters/system/durable-file.js';
 import { acquireFolderLock } from '../adapters/system/folder-lock.js';
 import { Http2Listener } from '../adapters/system/http2-listener.js';
 import type { Clock } from '../ports/clock.js';
@@ -29,6 +30,8 @@ export interface StorageNodeOptions {
   readonly log: Log;
   /** How long to wait for a predecessor to let the data folder go. */
   readonly lockWaitMs?: number;
+  /** The boot of a host that is gone for good, whose lock on the data folder is taken over. */
+  readonly takeOver?: string | undefined;
   /** The storage engine failed: the node serves nothing any more. */
   readonly onFailure: (failure: unknown) => void;
   /** Further services on the same port, for measurements. */
@@ -44,12 +47,13 @@ export interface RunningStorageNode {
 
 /**
  * Opens the data folder and serves the replica stream on clear-text HTTP/2.
- * @throws FolderInUseError, AddressUnavailableError, or Error for a folder of another node or a newer release
+ * @throws FolderInUseError, FolderLockedElsewhereError, FolderLockError, AddressUnavailableError, or Error for a folder of another node or a newer release
  */
 export async function startStorageNode(options: StorageNodeOptions): Promise<RunningStorageNode> {
   const { nodeId, dataFolder, clusterSecret, clock, random, log, onFailure, extraRoutes } = options;
-  await mkdir(dataFolder, { recursive: true, mode: 0o700 });
-  const lock = await acquireFolderLock(dataFolder, { nodeId }, options.lockWaitMs ?? LOCK_WAIT_MS);
+  await makeFolderDurably(dataFolder, 0o700);
+  const { lockWaitMs: waitMs = LOCK_WAIT_MS, takeOver } = options;
+  const lock = await acquireFolderLock(dataFolder, { info: { nodeId }, waitMs, takeOver });
   const engine = openLmdbEngine(join(dataFolder, 'records'));
   const closeFolder = async () => {
     await engine.close();

@@ -1,3 +1,5 @@
+import { FREE_BYTES_MIN, TAKE_OVER } from './folder-settings.js';
+
 /** One setting: by flag, by environment variable, or by default. This table is what --help and the README show. */
 export interface Setting {
   /** The flag's name without dashes; undefined where only the environment sets it. */
@@ -210,6 +212,8 @@ export const STORAGE_NODE_SETTINGS = {
     meaning: 'the address to give to AddStorageNode, where it is not the listen address; shown at start',
   },
   clusterSecret: CLUSTER_SECRET,
+  freeBytesMin: FREE_BYTES_MIN,
+  takeOver: TAKE_OVER,
   logLevel: LOG_LEVEL,
 } as const satisfies Record<string, Setting>;
 
@@ -256,6 +260,8 @@ export const UP_SETTINGS = {
     byDefault: '',
     meaning: "a PostgreSQL that runs already; without it a real one is started from npm's binaries",
   },
+  freeBytesMin: FREE_BYTES_MIN,
+  takeOver: TAKE_OVER,
 } as const satisfies Record<string, Setting>;
 
 export const MIGRATE_SETTINGS = { databaseUrl: COORDINATOR_SETTINGS.databaseUrl } as const;

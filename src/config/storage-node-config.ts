@@ -2,7 +2,15 @@ import type { LogLevel } from './coordinator-config.js';
 import type { Environment } from './env.js';
 import { type Flags, SettingReader } from './setting-values.js';
 import { STORAGE_NODE_SETTINGS as SETTINGS } from './settings.js';
-import { type HostPort, readChoice, readHostPort, readId, readSecretFile } from './value-shapes.js';
+import {
+  type HostPort,
+  readBoot,
+  readChoice,
+  readFreeBytes,
+  readHostPort,
+  readId,
+  readSecretFile,
+} from './value-shapes.js';
 
 export interface StorageNodeConfig {
   readonly nodeId: string;
@@ -12,6 +20,10 @@ export interface StorageNodeConfig {
   /** Undefined: the listen address. */
   readonly advertise: HostPort | undefined;
   readonly clusterSecret: Uint8Array;
+  /** Below this much free space of the data folder's disk no writes are taken. */
+  readonly freeBytesMin: number;
+  /** The boot whose lock on the data folder is taken over. */
+  readonly takeOver: string | undefined;
   readonly logLevel: LogLevel;
 }
 
@@ -26,6 +38,8 @@ export function storageNodeConfig(flags: Flags, environment: Environment): Stora
     dataFolder: reader.read(SETTINGS.data, undefined, 'a folder', (text) => text || undefined),
     advertise: advertised ? readHostPort(reader, SETTINGS.advertise, undefined) : undefined,
     clusterSecret: readSecretFile(reader, SETTINGS.clusterSecret),
+    freeBytesMin: readFreeBytes(reader, SETTINGS.freeBytesMin),
+    takeOver: readBoot(reader, SETTINGS.takeOver),
     logLevel: readChoice<LogLevel>(reader, SETTINGS.logLevel, 'info', ['debug', 'info', 'warn', 'error']),
   });
 }

@@ -2,7 +2,7 @@ import { resolve } from 'node:path';
 import type { Environment } from './env.js';
 import { type Flags, SettingReader } from './setting-values.js';
 import { UP_SETTINGS as SETTINGS } from './settings.js';
-import { readCount, readDatabaseUrl, readHostPort } from './value-shapes.js';
+import { readBoot, readCount, readDatabaseUrl, readFreeBytes, readHostPort } from './value-shapes.js';
 
 export interface UpConfig {
   /** Absolute. */
@@ -16,6 +16,10 @@ export interface UpConfig {
   readonly coordinators: number;
   /** Undefined: a PostgreSQL is started. */
   readonly databaseUrl: string | undefined;
+  /** What each storage node keeps free of its disk. */
+  readonly freeBytesMin: number;
+  /** The boot whose locks on the home and on the nodes' folders are taken over. */
+  readonly takeOver: string | undefined;
   /** Where installed programs are looked for. */
   readonly searchPath: string;
   /** What the parts inherit. */
@@ -41,6 +45,8 @@ export function upConfig(flags: Flags, environment: Environment): UpConfig {
     nodePorts,
     coordinators,
     databaseUrl: isSet(SETTINGS.databaseUrl) ? readDatabaseUrl(reader, SETTINGS.databaseUrl) : undefined,
+    freeBytesMin: readFreeBytes(reader, SETTINGS.freeBytesMin),
+    takeOver: readBoot(reader, SETTINGS.takeOver),
     searchPath: environment.PATH ?? '',
     environment,
   });

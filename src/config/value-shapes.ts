@@ -78,6 +78,17 @@ export function readServerUrl(reader: SettingReader, setting: Setting, otherwise
   });
 }
 
+/** Bytes of free space: a MiB lets a node still flush what is no write, a PiB is more than any disk has. */
+export function readFreeBytes(reader: SettingReader, setting: Setting): number {
+  return readCount(reader, setting, 64 * 1024 ** 2, { min: 1024 ** 2, max: 1024 ** 5 });
+}
+
+/** The boot of a host, as a lock names it; undefined when it is not set. */
+export function readBoot(reader: SettingReader, setting: Setting): string | undefined {
+  const rule = 'the boot that the refusal names';
+  return reader.read(setting, '', rule, (text) => (/^[0-9A-Za-z-]{1,64}$/.test(text) ? text : undefined)) || undefined;
+}
+
 /** Undefined when it is not set. */
 export function readFileName(reader: SettingReader, setting: Setting): string | undefined {
   // A file named "" can't be; here it stands for none.

@@ -61,6 +61,22 @@ const LOG_LEVEL = {
   wrong: ['loud', 'INFO', ''],
   rule: 'must be "debug" or "info" or "warn" or "error"',
 } as const;
+const FREE_BYTES = {
+  of: ({ freeBytesMin }: { readonly freeBytesMin: number }) => freeBytesMin,
+  one: ['1048576', 1_048_576],
+  other: ['1125899906842624', 1_125_899_906_842_624],
+  byDefault: { is: 67_108_864 },
+  wrong: ['1048575', '1125899906842625', '0', '64MiB', ''],
+  rule: 'must be a whole number from 1048576 to 1125899906842624',
+} as const;
+const TAKE_OVER = {
+  of: ({ takeOver }: { readonly takeOver: string | undefined }) => takeOver,
+  one: ['9a3f-1', '9a3f-1'],
+  other: ['unknown', 'unknown'],
+  byDefault: { is: undefined },
+  wrong: ['a b', 'a/b', 'x'.repeat(65), ''],
+  rule: 'must be the boot that the refusal names',
+} as const;
 const DATABASE_URL = {
   one: ['postgres://a:b@host/one', 'postgres://a:b@host/one'],
   other: ['postgresql://host:1/two', 'postgresql://host:1/two'],
@@ -183,6 +199,8 @@ export const STORAGE_NODE_EXAMPLES: Examples<typeof STORAGE_NODE_SETTINGS, Stora
   listen: { ...LISTEN, byDefault: { is: { host: '127.0.0.1', port: 7500 } } },
   advertise: { ...LISTEN, of: ({ advertise }) => advertise, byDefault: { is: undefined } },
   clusterSecret: SECRET,
+  freeBytesMin: FREE_BYTES,
+  takeOver: TAKE_OVER,
   logLevel: LOG_LEVEL,
 };
 
@@ -207,6 +225,8 @@ export const UP_EXAMPLES: Examples<typeof UP_SETTINGS, UpConfig> = {
   },
   coordinators: count(({ coordinators }) => coordinators, 1, 16),
   databaseUrl: { ...DATABASE_URL, of: ({ databaseUrl }) => databaseUrl, byDefault: { is: undefined } },
+  freeBytesMin: FREE_BYTES,
+  takeOver: TAKE_OVER,
 };
 
 export const SERVER_EXAMPLES: Examples<typeof CLIENT_SETTINGS, { readonly server: string }> = {

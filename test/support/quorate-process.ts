@@ -27,16 +27,22 @@ export interface QuorateProcess {
 export interface StartOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
+  /** A command that runs the program, as `unshare` does. */
+  readonly through?: readonly string[];
 }
 
 const running = new Map<ChildProcess, Promise<QuorateExit>>();
 
 /** Starts this program as a user would, in a process group of its own; variables of this process that set it up are left out. */
-export function startQuorate(args: readonly string[], { env = {}, cwd = ROOT }: StartOptions = {}): QuorateProcess {
+export function startQuorate(
+  args: readonly string[],
+  { env = {}, cwd = ROOT, through = [] }: StartOptions = {},
+): QuorateProcess {
   const inherited = Object.entries(process.env).filter(
     ([name]) => !name.startsWith('QUORATE_') && !name.startsWith('DATABASE_'),
   );
-  const child = spawn(process.execPath, [PROGRAM, ...args], {
+  const [command = process.execPath, ...before] = [...through, process.execPath];
+  const child = spawn(command, [...before, PROGRAM, ...args], {
     cwd,
     detached: true,
     env: { ...Object.fromEntries(inherited), ...env },

@@ -1,102 +1,182 @@
-import { link, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { link, readdir, readFile, rm } from 'node:fs/promises';
+import type { Server } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { processIdentity } from './process-identity.js';
+import { writeDurably } from './durable-file.js';
+import {
+  bootName,
+  FolderInUseError,
+  FolderLockError,
+  FolderLockedElsewhereError,
+  type LockHolder,
+} from './lock-errors.js';
+import { askListener, listenOn, openSocketFolder, type SocketFolder } from './lock-socket.js';
+import { type LockSurroundings, systemSurroundings } from './lock-surroundings.js';
 
-const LOCK_FILE = 'lock.json';
 const RETRY_MS = 50;
-
-export interface LockHolder {
-  readonly pid: number;
-  readonly info: Readonly<Record<string, string>>;
-}
+const NAME = /^lock\.(\d+)$/;
 
 export interface FolderLock {
-  /** Lets the folder go, and keeps nobody else's lock from standing. */
+  /** Lets the folder go. */
   release(): Promise<void>;
 }
 
-export class FolderInUseError extends Error {
-  readonly holder: LockHolder;
-
-  constructor(folder: string, holder: LockHolder) {
-    super(`${folder} is in use by process ${holder.pid}`);
-    this.name = 'FolderInUseError';
-    this.holder = holder;
-  }
+export interface LockOptions {
+  /** What others are told of the holder. */
+  readonly info: Readonly<Record<string, string>>;
+  /** How long to wait for a holder to let go. */
+  readonly waitMs?: number;
+  /** The boot whose locks are taken over though nobody here can tell whether their processes live. */
+  readonly takeOver?: string | undefined;
+  readonly surroundings?: LockSurroundings;
 }
 
-interface LockContent extends LockHolder {
-  readonly identity: string;
+/** What lies beside a lock's socket, for when the socket says nothing any more. */
+interface LockNote extends LockHolder {
+  readonly released?: boolean;
 }
+
+type Standing =
+  | { readonly kind: 'free' }
+  | { readonly kind: 'held'; readonly holder: LockHolder }
+  | { readonly kind: 'elsewhere'; readonly holder: LockHolder };
 
 /**
- * Keeps a folder for this process. A lock whose process is gone (also when its pid lives on as another's) is taken over,
- * so kill -9 leaves nothing to clean up; a stopped process still holds its own.
- * @param info what others are told of the holder
- * @param waitMs how long to wait for a holder to let go
- * @throws FolderInUseError
+ * Keeps a folder for this process by a unix socket in it. The kernel ends the socket with its process, so kill -9 leaves
+ * nothing to clean up, a stopped process still holds its lock, and other PID namespaces see the same. Of two kernels on
+ * one file system neither can tell whether the other's process lives; there a lock of another boot stands until it was
+ * released, or is taken over by name.
+ *
+ * Locks are numbered, and the greatest number counts. A number is linked only by who found the one below it ended, while
+ * its own socket listens already; whoever sees a greater number after that gives way. The greatest is never removed, so
+ * of any comers that find the same ended socket, one gets the folder.
+ * @throws FolderInUseError, FolderLockedElsewhereError, FolderLockError
  */
-export async function acquireFolderLock(
-  folder: string,
-  info: Readonly<Record<string, string>>,
-  waitMs = 0,
-): Promise<FolderLock> {
-  const path = join(folder, LOCK_FILE);
-  const content: LockContent = { pid: process.pid, identity: processIdentity(process.pid) ?? '', info };
+export async function acquireFolderLock(folder: string, options: LockOptions): Promise<FolderLock> {
+  const { info, waitMs = 0, takeOver, surroundings = systemSurroundings() } = options;
+  const { host, boot } = surroundings;
+  const holder: LockHolder = { pid: process.pid, host, boot, info };
+  const sockets = await openSocketFolder(folder);
   const untilMs = Date.now() + waitMs;
-  for (;;) {
-    if (await tryLink(path, content)) return { release: () => release(path, content) };
-    const holder = await readLock(path);
-    if (holder === undefined) continue;
-    if (processIdentity(holder.pid) !== holder.identity) await removeStale(path, holder);
-    else if (Date.now() >= untilMs) throw new FolderInUseError(folder, holder);
-    else await delay(RETRY_MS);
-  }
-}
-
-/** A link appears whole or not at all. */
-async function tryLink(path: string, content: LockContent): Promise<boolean> {
-  const draft = `${path}.${process.pid}.${Math.random().toString(36).slice(2)}`;
-  await writeFile(draft, JSON.stringify(content), { mode: 0o600 });
   try {
-    await link(draft, path);
-    return true;
+    for (;;) {
+      const number = await greatest(folder);
+      const standing = await standingOf(folder, sockets, number, surroundings);
+      if (standing.kind === 'free' || (standing.kind === 'elsewhere' && takeOver === bootName(standing.holder))) {
+        const server = await tryTake(folder, sockets, number + 1, holder);
+        if (server !== undefined) return lockOf(folder, sockets, number + 1, holder, server);
+      } else if (standing.kind === 'elsewhere') throw new FolderLockedElsewhereError(folder, standing.holder);
+      else if (Date.now() >= untilMs) throw new FolderInUseError(folder, standing.holder);
+      else await delay(RETRY_MS);
+    }
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-    return false;
-  } finally {
-    await rm(draft, { force: true });
-  }
-}
-
-/** Two who find the same stale lock: only one's rename meets it, the other puts back what it took by mistake. */
-async function removeStale(path: string, stale: LockContent): Promise<void> {
-  const aside = `${path}.stale.${process.pid}.${Math.random().toString(36).slice(2)}`;
-  try {
-    await rename(path, aside);
-    const taken = await readLock(aside);
-    if (taken !== undefined && (taken.pid !== stale.pid || taken.identity !== stale.identity)) await link(aside, path);
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code !== 'ENOENT' && code !== 'EEXIST') throw error;
-  } finally {
-    await rm(aside, { force: true });
-  }
-}
-
-async function readLock(path: string): Promise<LockContent | undefined> {
-  try {
-    return JSON.parse(await readFile(path, 'utf8')) as LockContent;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    // Locks are linked whole, so something else wrote this; nobody can be asked whether it is in use.
-    if (error instanceof SyntaxError) return { pid: 0, identity: 'unreadable', info: {} };
+    await sockets.close();
     throw error;
   }
 }
 
-async function release(path: string, content: LockContent): Promise<void> {
-  const holder = await readLock(path);
-  if (holder?.pid === content.pid && holder.identity === content.identity) await rm(path, { force: true });
+async function standingOf(
+  folder: string,
+  sockets: SocketFolder,
+  number: number,
+  surroundings: LockSurroundings,
+): Promise<Standing> {
+  if (number === 0) return { kind: 'free' };
+  const listener = await askListener(sockets.path(`lock.${number}`));
+  const note = await readNote(folder, number);
+  if (listener.kind === 'listening') return { kind: 'held', holder: parse(listener.text) ?? note ?? UNKNOWN };
+  // A name that is gone had a greater one beside it: the next attempt meets that.
+  if (listener.kind === 'gone' || note?.released === true) return { kind: 'free' };
+  if (note?.boot !== undefined && note.boot === surroundings.boot) return { kind: 'free' };
+  return (await surroundings.isShared(folder)) ? { kind: 'elsewhere', holder: note ?? UNKNOWN } : { kind: 'free' };
+}
+
+const UNKNOWN: LockHolder = { pid: undefined, host: undefined, boot: undefined, info: {} };
+
+/** Undefined when somebody else was faster. */
+async function tryTake(
+  folder: string,
+  sockets: SocketFolder,
+  number: number,
+  holder: LockHolder,
+): Promise<Server | undefined> {
+  const draft = `lock.draft.${process.pid}.${Math.random().toString(36).slice(2, 10)}`;
+  const server = await listen(folder, sockets.path(draft), JSON.stringify(holder));
+  const own = join(folder, `lock.${number}`);
+  try {
+    await link(join(folder, draft), own);
+    if ((await greatest(folder)) === number) {
+      await clear(folder, number);
+      await writeNote(folder, number, holder);
+      return server;
+    }
+    await rm(own, { force: true });
+  } catch (error) {
+    // ENOENT: who got the folder has cleared the drafts.
+    if (!['EEXIST', 'ENOENT'].includes((error as NodeJS.ErrnoException).code ?? '')) {
+      server.close();
+      throw new FolderLockError(folder, error);
+    }
+  } finally {
+    await rm(join(folder, draft), { force: true });
+  }
+  server.close();
+  return undefined;
+}
+
+async function listen(folder: string, path: string, text: string): Promise<Server> {
+  try {
+    return await listenOn(path, text);
+  } catch (error) {
+    throw new FolderLockError(folder, error);
+  }
+}
+
+function lockOf(folder: string, sockets: SocketFolder, number: number, holder: LockHolder, server: Server): FolderLock {
+  return {
+    async release() {
+      await writeNote(folder, number, { ...holder, released: true });
+      await new Promise((closed) => server.close(closed));
+      await sockets.close();
+    },
+  };
+}
+
+async function greatest(folder: string): Promise<number> {
+  return Math.max(0, ...(await readdir(folder)).map((name) => Number(NAME.exec(name)?.[1] ?? 0)));
+}
+
+/** The one before stays, so that nobody who reads the folder's names at this moment misses both. */
+async function clear(folder: string, number: number): Promise<void> {
+  for (const name of await readdir(folder)) {
+    const earlier = Number(/^lock\.(\d+)(\.json(\.new)?)?$/.exec(name)?.[1] ?? number);
+    if (earlier < number - 1 || name.startsWith('lock.draft.')) await rm(join(folder, name), { force: true });
+  }
+}
+
+/** A full disk takes no note: the socket counts, and others are then told less. */
+async function writeNote(folder: string, number: number, note: LockNote): Promise<void> {
+  try {
+    await writeDurably(join(folder, `lock.${number}.json`), JSON.stringify(note));
+  } catch (error) {
+    if (!['ENOSPC', 'EDQUOT'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
+  }
+}
+
+async function readNote(folder: string, number: number): Promise<LockNote | undefined> {
+  try {
+    return parse(await readFile(join(folder, `lock.${number}.json`), 'utf8'));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+/** Undefined for a text that is not whole. */
+function parse(text: string): LockNote | undefined {
+  try {
+    return JSON.parse(text) as LockNote;
+  } catch {
+    return undefined;
+  }
 }

@@ -34,12 +34,13 @@ interface Parts {
 /**
  * Starts a whole cluster on this machine, in the order PostgreSQL, storage nodes, coordinators.
  * @param print takes a line for people
- * @throws FolderInUseError, OtherSizeError, AddressUnavailableError, and whatever keeps a part from starting
+ * @throws FolderInUseError, FolderLockedElsewhereError, FolderLockError, OtherSizeError, AddressUnavailableError, and whatever keeps a part from starting
  */
 export async function startUp(config: UpConfig, print: (line: string) => void): Promise<RunningCluster> {
   await makeHome(config.home);
   const ports = Array.from({ length: config.coordinators }, (_, i) => config.port + i);
-  const lock = await acquireFolderLock(config.home, { address: `${config.host}:${config.port}` });
+  const info = { address: `${config.host}:${config.port}` };
+  const lock = await acquireFolderLock(config.home, { info, takeOver: config.takeOver });
   const parts: Parts = { coordinators: [], nodes: [], postgres: [] };
   let logs: LogRotation | undefined;
   const stop = async () => {
@@ -105,6 +106,8 @@ function startNodes(
         startPart(config, home, nodeId, [
           ...['storage-node', '--id', nodeId, '--listen', `127.0.0.1:${port}`],
           ...['--data', home.nodeData(nodeId), '--cluster-secret-file', home.clusterSecretFile],
+          ...['--free-bytes-min', String(config.freeBytesMin)],
+          ...(config.takeOver === undefined ? [] : ['--take-over', config.takeOver]),
         ]),
       print,
     );
