@@ -24,6 +24,8 @@ import type { AheadWatch } from './ahead-watch.js';
 import type { ListedNode, NodeChange, NodeRequest } from './coordinator-services.js';
 import type { TopologyWatch } from './topology-watch.js';
 
+/** A node that leaves while it is added is met anew, but not for ever. */
+const MEETINGS_MAX = 3;
 /** A node that doesn't answer within this is listed with its last known figures. */
 const DESCRIBE_TIMEOUT_MS = 500;
 
@@ -55,14 +57,22 @@ export class StorageNodes {
     const port = checkPort(request.port);
     const virtualNodes = checkVirtualNodes(request.virtualNodes);
     const zone = checkZone(request.zone, limits);
-    const storeId = await this.#meet(nodeId, host, port);
-    const candidate = { nodeId, host, port, virtualNodes, zone, storeId };
     const migrationId = random.id();
-    const answer = await store.change({ nodeId }, (state) =>
-      decideAddNode(this.#upToDate(state), candidate, migrationId),
-    );
-    await topology.refresh();
-    return this.#changed(answer.migrationId, additionMessage(answer, nodeId, host, port));
+    for (let attempt = 1; attempt <= MEETINGS_MAX; attempt++) {
+      const { storeId, asMember } = await this.#meet(nodeId, host, port);
+      const candidate = { nodeId, host, port, virtualNodes, zone, storeId };
+      const answer = await store.change<NodeAdditionAnswer | undefined>({ nodeId }, (state) => {
+        const isMember = this.#upToDate(state).nodes.some((node) => node.nodeId === nodeId);
+        // It has left since: it holds what it held then, and is met and emptied like any other that joins.
+        if (asMember && !isMember) return { answer: undefined };
+        return decideAddNode(state, candidate, migrationId);
+      });
+      await topology.refresh();
+      if (answer !== undefined) {
+        return this.#changed(answer.migrationId, additionMessage(answer, nodeId, host, port));
+      }
+    }
+    throw new MetadataUnavailableError(`storage node "${nodeId}" comes and goes: try again`);
   }
 
   /** @throws QuorateError invalid_field, unknown_node, node_in_use, metadata_unavailable */
@@ -85,11 +95,16 @@ export class StorageNodes {
   }
 
   /** A member at its registered address need not be reached to be told so; anybody else must show its data folder. */
-  async #meet(nodeId: string, host: string, port: number): Promise<string> {
+  async #meet(
+    nodeId: string,
+    host: string,
+    port: number,
+  ): Promise<{ readonly storeId: string; readonly asMember: boolean }> {
     const known = this.#parts.topology.snapshot.nodes.get(nodeId);
-    if (known !== undefined && known.host === host && known.port === port) return known.storeId;
-    const { storeId } = await this.#parts.introduction.introduce(nodeId, { host, port }, known !== undefined);
-    return storeId;
+    const asMember = known !== undefined;
+    if (asMember && known.host === host && known.port === port) return { storeId: known.storeId, asMember };
+    const { storeId } = await this.#parts.introduction.introduce(nodeId, { host, port }, asMember);
+    return { storeId, asMember };
   }
 
   /**

@@ -151,9 +151,10 @@ async function describe({ node, diskUsagePercent }: BatchHost): Promise<AnswerKi
   return { case: 'describe', value: { $typeName: 'storage.v1.DescribeAnswer', ...figures } };
 }
 
+/** The node may become a member, and be written to, while its records are erased. */
 async function join(node: StorageNode): Promise<AnswerKind> {
-  if (node.mayBeMember) return failure(Failure_Reason.MEMBER, 'the node is a member and keeps its records');
-  await node.records.eraseAll();
+  const isErased = await node.records.eraseAll(() => !node.mayBeMember);
+  if (!isErased) return failure(Failure_Reason.MEMBER, 'the node is a member and keeps its records');
   return { case: 'join', value: { $typeName: 'storage.v1.JoinAnswer' } };
 }
 

@@ -122,10 +122,15 @@ export class RecordStore {
     return 'message' in stored ? { kind: 'corrupt', ...stored } : { kind: 'record', ...stored };
   }
 
-  /** Removes all records, but not the greatest timestamp. Resolves when that is flushed. */
-  async eraseAll(): Promise<void> {
+  /**
+   * Removes all records, but not the greatest timestamp. Resolves when that is flushed.
+   * @param mayErase asked in the turn that adds a piece: from the moment it says no, nothing is removed any more
+   * @returns whether all records were removed
+   */
+  async eraseAll(mayErase: () => boolean): Promise<boolean> {
     await this.#commits.idle();
     for (;;) {
+      if (!mayErase()) return false;
       const keys: Uint8Array[] = [];
       for (const { key } of this.#engine.range(new Uint8Array(0), RECORDS_END)) {
         if (keys.push(key) >= ERASED_AT_ONCE) break;
@@ -137,7 +142,7 @@ export class RecordStore {
         this.#counts.clear();
       }
       await commit.flushed;
-      if (keys.length === 0) return;
+      if (keys.length === 0) return true;
     }
   }
 

@@ -49,6 +49,38 @@ describe('a change of storage nodes', () => {
     await move(7778);
     expect(changes).toHaveLength(2);
   });
+
+  it('meets a node anew, and has it emptied, that has left since this coordinator heard of it', async () => {
+    const cluster = await smallCluster();
+    const remaining = cluster.state.nodes.filter(({ nodeId }) => nodeId !== 'c');
+    const locked: LockedTopology = {
+      ...{ ...cluster.state, epoch: 2, nodes: remaining, nowSeconds: 1, tenantCount: 0, replicationFactorMax: 0 },
+      ...{ tenant: undefined, addition: undefined, removal: undefined },
+    };
+    const changes: unknown[] = [];
+    const change: TopologyStore['change'] = async (_subject, decide) => {
+      const { answer, change } = decide(locked);
+      if (change !== undefined) changes.push(change);
+      cluster.state = { ...cluster.state, epoch: 2, nodes: remaining };
+      return answer;
+    };
+    const met: boolean[] = [];
+    const introduce = async (_nodeId: string, _address: unknown, isMember: boolean) => {
+      met.push(isMember);
+      return { storeId: 'as it was met' };
+    };
+    const nodes = new StorageNodes({
+      ...cluster,
+      ahead: new AheadWatch(cluster),
+      store: { change, load: refused, version: refused, tenantsFrom: refused, findTenant: refused },
+      introduction: { introduce },
+      random: seededRandom(1),
+      limits: DEFAULT_LIMITS,
+    });
+    await nodes.add(member('c'));
+    expect(met).toEqual([false]);
+    expect(changes).toMatchObject([{ kind: 'add_node', node: { nodeId: 'c', storeId: 'as it was met' } }]);
+  });
 });
 
 async function refused(): Promise<never> {

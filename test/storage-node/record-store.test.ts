@@ -139,12 +139,25 @@ describe('the record store of a storage node', () => {
     );
     await clock.settle(Promise.all(keys.map((key, i) => node.records.merge(1, key, bytes(i + 1)))));
     expect(node.records.keysCount).toBe(2500);
-    await clock.settle(node.records.eraseAll());
+    expect(await clock.settle(node.records.eraseAll(() => true))).toBe(true);
     expect(node.records.keysCount).toBe(0);
     await start();
     expect(node.records.keysCount).toBe(0);
     expect(await read(keys[7])).toEqual({ kind: 'absent' });
     expect(node.records.greatestTimestampUs).toBe(2500);
+  });
+
+  it('erases nothing more once it may not, whatever was written since', async () => {
+    const keys = Array.from({ length: 2500 }, (_, i) =>
+      encodeStorageKey({ tenantNumber: 1, token: BigInt(i), key: Buffer.from('k') }),
+    );
+    await clock.settle(Promise.all(keys.map((key, i) => node.records.merge(1, key, bytes(i + 1)))));
+    let pieces = 0;
+    const erasing = node.records.eraseAll(() => ++pieces === 1);
+    await clock.settle(Promise.resolve(node.records.merge(1, KEY, bytes(9000))));
+    expect(await clock.settle(erasing)).toBe(false);
+    expect(await read()).toMatchObject({ record: { clock: [dot(9000)] } });
+    expect(await read(keys[2000])).toMatchObject({ kind: 'record' });
   });
 
   it('acknowledges nothing once the disk is full, and reports it once', async () => {
