@@ -12,6 +12,7 @@ import {
 } from '../../../src/adapters/system/lock-errors.js';
 import { askListener, listenOn, openSocketFolder } from '../../../src/adapters/system/lock-socket.js';
 import { isOfOneKernel, type LockSurroundings } from '../../../src/adapters/system/lock-surroundings.js';
+import { Gate } from '../../support/gate.js';
 
 const COMERS = 8;
 const ROUNDS = 6;
@@ -82,6 +83,18 @@ describe('a lock on a folder', () => {
       for (const lock of [...held]) await release(lock);
     }
     expect((await readdir(folder)).filter((name) => name.startsWith('lock.')).length).toBeLessThanOrEqual(4);
+  });
+
+  it('gives way to who took the folder since it found the last socket ended', async () => {
+    leaveSocket('lock.3');
+    const judging = new Gate();
+    const slow: LockSurroundings = { ...other('slow'), isShared: () => judging.opened.then(() => false) };
+    const late = acquire({ surroundings: slow });
+    for (let i = 0; i < 3; i++) await release(await acquire());
+    await acquire();
+    expect(await readdir(folder)).not.toContain('lock.4');
+    judging.open();
+    await expect(late).rejects.toMatchObject({ holder: { host: hostname() } });
   });
 
   it('is never held twice while comers come and go', async () => {
