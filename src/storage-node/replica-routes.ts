@@ -1,3 +1,4 @@
+import { constants, type ServerHttp2Stream } from 'node:http2';
 import { type ConnectRouter, createContextKey, createContextValues, type HandlerContext } from '@connectrpc/connect';
 import type { ConnectNodeAdapterOptions } from '@connectrpc/connect-node';
 import { type ExchangeRequest, type ExchangeResponse, ReplicaService } from '../gen/storage/v1/storage_pb.js';
@@ -61,11 +62,19 @@ export function replicaRoutes(host: SessionHost): ReplicaRoutes {
   }
   return {
     routes: (router) => router.service(ReplicaService, { exchange }),
-    contextValues: (request) => createContextValues().set(INTAKE, new UnprovenIntake(request)),
+    contextValues(request) {
+      if ('stream' in request) closeWhenAnswered(request.stream);
+      return createContextValues().set(INTAKE, new UnprovenIntake(request));
+    },
     shutDown() {
       for (const session of [...coordinators, ...strangers]) session.shutDown();
     },
   };
+}
+
+/** Whoever was told the end may not keep the other half of the stream open. */
+function closeWhenAnswered(stream: ServerHttp2Stream): void {
+  stream.once('finish', () => stream.close(constants.NGHTTP2_NO_ERROR));
 }
 
 /** Reads until the coordinator ends the stream or it breaks: either way nobody waits for answers any more. */
