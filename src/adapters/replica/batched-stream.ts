@@ -105,7 +105,7 @@ export class BatchedStream {
    */
   ask(epoch: number, deadlineMs: number, settle: QueuedOperation['settle']): void {
     const open = this.#openAsk;
-    if (open !== undefined && open.epoch === epoch && open.deadlineMs + ASK_SHARED_MS >= deadlineMs) {
+    if (open !== undefined && open.epoch === epoch && Math.abs(open.deadlineMs - deadlineMs) <= ASK_SHARED_MS) {
       open.waiting.push(settle);
       return;
     }
