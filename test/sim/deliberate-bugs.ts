@@ -99,7 +99,7 @@ export const DELIBERATE_BUGS: readonly DeliberateBug[] = [
   {
     name: 'an ignored incarnation',
     faults: 'coordinator_crash_sending,clocks_behind,message_loss,slow_node',
-    seedsMax: 200,
+    seedsMax: 600,
     file: 'src/compose/assemble-coordinator.ts',
     edits: [
       [
