@@ -91,7 +91,7 @@ export const DELIBERATE_BUGS: readonly DeliberateBug[] = [
   {
     name: 'an ignored incarnation',
     faults: 'coordinator_crash_sending,clocks_behind,message_loss,slow_node',
-    seedsMax: 400,
+    seedsMax: 600,
     file: 'src/compose/assemble-coordinator.ts',
     edits: [
       [
