@@ -141,6 +141,30 @@ describe('with PostgreSQL away', () => {
     await expectBack('read-only');
   });
 
+  it('stopped before a paused coordinator saw that a node had moved: it learns that from the nodes, and serves', async () => {
+    const late = await cluster.startCoordinator('c2');
+    late.process.kill('SIGSTOP');
+    const { process: before, port: left } = cluster.node('n3');
+    before.kill('SIGKILL');
+    await before.exited;
+    const { nodeId, host, port } = await cluster.startNode('n3', 0);
+    expect(port).not.toBe(left);
+    await client.addStorageNode({ nodeId, host, port });
+    await eventually(async () => (await client.listStorageNodes({})).nodes.every(({ health }) => health === 'up'));
+    await postgres.stop();
+    late.process.kill('SIGCONT');
+    const request = { tenantId: 't', key: 'late', value: Buffer.from('late') };
+    await eventually(async () => (await late.client.writeKeyValue(request)).success);
+    const all = { tenantId: 't', key: 'late', consistency: 'all' };
+    await eventually(async () => (await late.client.readKeyValue(all)).success);
+    const { nodes } = await late.client.listStorageNodes({});
+    expect(nodes.find((node) => node.nodeId === 'n3')).toMatchObject({ host, port, health: 'up' });
+    expect((await fetch(`${late.url}/readyz`)).status).toBe(200);
+    postgres = await startPostgres();
+    await expectBack('missed');
+    await eventually(() => late.client.createTenant({ tenantId: 'of-the-late-one' }));
+  });
+
   it('through all of this no plain write or read has failed', async () => {
     loading = false;
     for (const count of await loads) expect(count).toBeGreaterThan(100);

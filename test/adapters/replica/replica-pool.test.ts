@@ -116,6 +116,18 @@ describe('a real storage node behind its stream', () => {
     expect(newerEpochs).toContain(5);
   });
 
+  it('tells of an epoch that a coordinator missed in the handshake, and to one that is idle', async () => {
+    const idle = await connect(snapshot(1));
+    const newest = await connect(snapshot(5));
+    newerEpochs.length = 0;
+    await eventually(() => newerEpochs.includes(5));
+    idle.close();
+    newerEpochs.length = 0;
+    (await connect(snapshot(4))).close();
+    expect(newerEpochs).toEqual([5]);
+    newest.close();
+  });
+
   it('refuses keys that it is no replica of instead of calling them absent', async () => {
     const others = [{}, { nodeId: 'n2', port: 1 }, { nodeId: 'n3', port: 2 }];
     const streams = await connect(snapshot(1, others));
