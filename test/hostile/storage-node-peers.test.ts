@@ -74,7 +74,7 @@ describe('a storage node serves coordinators in spite of', () => {
   });
   const write = (i: number, bytes: number): Operation['kind'] => {
     const record = encodeRecord(recordOf({ actor: 'c@1', timestamp: i + 1 }, Buffer.alloc(bytes, i)));
-    return { case: 'write', value: { $typeName: 'storage.v1.Write', ...key(i), record } };
+    return { case: 'write', value: { $typeName: 'storage.v1.Write', follows: 0, ...key(i), record } };
   };
   const read = (i: number, headOnly = false): Operation['kind'] => ({
     case: 'read',

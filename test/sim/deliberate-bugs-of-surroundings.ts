@@ -4,8 +4,8 @@ import type { DeliberateBug } from './deliberate-bugs.js';
 export const BUGS_OF_SURROUNDINGS: readonly DeliberateBug[] = [
   {
     name: 'the same dot given twice',
-    faults: 'message_loss,message_reordering,slow_node',
-    seedsMax: 100,
+    faults: 'message_loss,message_reordering,slow_node,partition,coordinator_crash_sending',
+    seedsMax: 700,
     file: 'src/domain/hybrid-clock.ts',
     edits: [
       ['Math.max(Math.floor(nowUs), this.#near.last + 1, toldUs + 1)', 'Math.max(Math.floor(nowUs), toldUs + 1)'],
@@ -13,8 +13,8 @@ export const BUGS_OF_SURROUNDINGS: readonly DeliberateBug[] = [
   },
   {
     name: 'a write-back that follows nothing',
-    faults: 'host_clock_hours,all_clocks_hours,message_loss,coordinator_crash_sending',
-    seedsMax: 200,
+    faults: 'host_clock_hours,clock_hours,all_clocks_hours,partition,node_crash,slow_node',
+    seedsMax: 50,
     file: 'src/services/read-round.ts',
     edits: [['followsUs: timestamp', 'followsUs: 0']],
   },

@@ -1,6 +1,6 @@
 import { createClient } from '@connectrpc/connect';
 import { createGrpcTransport } from '@connectrpc/connect-node';
-import { CoordinatorHandshake, topologyMessage } from '../../src/adapters/replica/coordinator-handshake.js';
+import { CoordinatorHandshake } from '../../src/adapters/replica/coordinator-handshake.js';
 import { systemRandom } from '../../src/adapters/system/system-random.js';
 import { snapshotOf } from '../../src/domain/topology.js';
 import {
@@ -11,6 +11,7 @@ import {
 } from '../../src/gen/storage/v1/storage_pb.js';
 import type { NodeAddress } from '../../src/ports/replica-transport.js';
 import { FrameQueue } from '../../src/wire/frame-queue.js';
+import { topologyMessage } from '../../src/wire/topology-message.js';
 
 /** A coordinator's end of a stream to storage node "n1", which sends what it is told and takes frames one by one, or not at all. */
 export class RawCoordinator {
