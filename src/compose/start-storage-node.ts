@@ -3,7 +3,7 @@ import { createServer } from 'node:http2';
 import { join } from 'node:path';
 import type { ConnectRouter } from '@connectrpc/connect';
 import { connectNodeAdapter } from '@connectrpc/connect-node';
-import { makeFolderDurably } from '../adapters/system/durable-file.js';
+import { flushFolder, makeFolderDurably } from '../adapters/system/durable-file.js';
 import { acquireFolderLock } from '../adapters/system/folder-lock.js';
 import { Http2Listener } from '../adapters/system/http2-listener.js';
 import type { Clock } from '../ports/clock.js';
@@ -60,6 +60,8 @@ export async function startStorageNode(options: StorageNodeOptions): Promise<Run
     await lock.release();
   };
   try {
+    // LMDB flushes its file, but not the name of a file that it made.
+    for (const folder of [join(dataFolder, 'records'), dataFolder]) await flushFolder(folder);
     const node = await StorageNode.open({ nodeId, engine, clock, random, onFailure });
     const host = { node, clusterSecret, clock, random, onFailure, diskUsagePercent: () => diskUsage(dataFolder) };
     const replica = replicaRoutes(host);

@@ -1,11 +1,17 @@
+import xxhash from 'xxhash-wasm';
 import type { EngineWrite, StorageEngine } from '../ports/storage-engine.js';
 
 /**
- * A node's own entries, behind every tenant's: tenant numbers end below the prefix. Each value begins with a version
- * byte; a folder written by a newer release is refused.
+ * A node's own entries, behind every tenant's: tenant numbers end below the prefix. Each value is a format byte, a
+ * checksum (xxHash32 of key and content, big-endian) and the content. Format 1 had no checksum, and is read still; a
+ * folder written by a newer release is refused.
  */
 const PREFIX = 0xffff_ffff;
-const VERSION = 1;
+const FORMAT = 2;
+const FORMAT_WITHOUT_CHECKSUM = 1;
+const CONTENT_AT = 5;
+
+const { h32Raw } = await xxhash();
 
 export interface NodeIdentity {
   readonly nodeId: string;
@@ -25,15 +31,15 @@ export interface NodeMeta {
   readonly counts: ReadonlyMap<number, number>;
 }
 
-/** @throws Error when the folder was written by a newer release */
+/** @throws Error when the folder was written by a newer release, or an entry is damaged */
 export function readNodeMeta(engine: StorageEngine): NodeMeta {
   const identity = read(engine, metaKey('identity'));
   const counts = new Map<number, number>();
   for (const { key, value } of engine.range(metaKey('count/'), metaKey('count0'))) {
-    counts.set(Buffer.from(key).readUInt32BE(key.length - 4), numberOf(value));
+    counts.set(Buffer.from(key).readUInt32BE(key.length - 4), numberOf(key, value));
   }
   return {
-    identity: identity === undefined ? undefined : (JSON.parse(Buffer.from(identity).toString()) as NodeIdentity),
+    identity: identity === undefined ? undefined : identityOf(identity),
     fence: readNumber(engine, 'fence'),
     greatestTimestampUs: readNumber(engine, 'greatest'),
     counts,
@@ -41,24 +47,25 @@ export function readNodeMeta(engine: StorageEngine): NodeMeta {
 }
 
 export function identityWrite(identity: NodeIdentity): EngineWrite {
-  return { key: metaKey('identity'), value: versioned(Buffer.from(JSON.stringify(identity))) };
+  return write(metaKey('identity'), Buffer.from(JSON.stringify(identity)));
 }
 
 export function fenceWrite(epoch: number): EngineWrite {
-  return { key: metaKey('fence'), value: numberValue(epoch) };
+  return write(metaKey('fence'), numberContent(epoch));
 }
 
 const GREATEST_KEY = metaKey('greatest');
 
 export function greatestTimestampWrite(timestampUs: number): EngineWrite {
-  return { key: GREATEST_KEY, value: numberValue(timestampUs) };
+  return write(GREATEST_KEY, numberContent(timestampUs));
 }
 
 /** A count of zero needs no entry. */
 export function countWrite(tenantNumber: number, count: number): EngineWrite {
   const suffix = Buffer.alloc(4);
   suffix.writeUInt32BE(tenantNumber);
-  return { key: Buffer.concat([metaKey('count/'), suffix]), value: count === 0 ? undefined : numberValue(count) };
+  const key = Buffer.concat([metaKey('count/'), suffix]);
+  return count === 0 ? { key, value: undefined } : write(key, numberContent(count));
 }
 
 /** Where the records end. */
@@ -71,34 +78,79 @@ export function metaKey(name: string): Buffer {
   return bytes;
 }
 
-function versioned(content: Buffer): Buffer {
-  return Buffer.concat([Buffer.of(VERSION), content]);
+function write(key: Buffer, content: Buffer): EngineWrite {
+  const value = Buffer.allocUnsafe(CONTENT_AT + content.length);
+  value[0] = FORMAT;
+  value.writeUInt32BE(checksum(key, content), 1);
+  value.set(content, CONTENT_AT);
+  return { key, value };
 }
 
-function numberValue(value: number): Buffer {
-  const bytes = Buffer.allocUnsafe(9);
-  bytes[0] = VERSION;
-  bytes.writeDoubleBE(value, 1);
+function checksum(key: Uint8Array, content: Uint8Array): number {
+  return h32Raw(content, h32Raw(key));
+}
+
+function numberContent(value: number): Buffer {
+  const bytes = Buffer.allocUnsafe(8);
+  bytes.writeDoubleBE(value);
   return bytes;
 }
 
-function numberOf(value: Uint8Array): number {
-  return Buffer.from(unversioned(value)).readDoubleBE();
+function numberOf(key: Uint8Array, value: Uint8Array): number {
+  const content = contentOf(key, value);
+  const number = content.length === 8 ? Buffer.from(content).readDoubleBE() : Number.NaN;
+  if (!Number.isSafeInteger(number) || number < 0) throw damaged(key);
+  return number;
+}
+
+function identityOf(content: Uint8Array): NodeIdentity {
+  const identity = jsonOf(content) as Partial<NodeIdentity> | undefined;
+  const { nodeId, storeId, clusterId } = identity ?? {};
+  if (nodeId === undefined || storeId === undefined || clusterId === undefined) throw damaged(metaKey('identity'));
+  return { nodeId, storeId, clusterId };
+}
+
+function jsonOf(content: Uint8Array): unknown {
+  try {
+    return JSON.parse(Buffer.from(content).toString()) ?? undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 function readNumber(engine: StorageEngine, name: string): number {
-  const value = engine.get(metaKey(name));
-  return value === undefined ? 0 : numberOf(value);
+  const key = metaKey(name);
+  const value = engine.get(key);
+  return value === undefined ? 0 : numberOf(key, value);
 }
 
 function read(engine: StorageEngine, key: Uint8Array): Uint8Array | undefined {
   const value = engine.get(key);
-  return value === undefined ? undefined : unversioned(value);
+  return value === undefined ? undefined : contentOf(key, value);
 }
 
-function unversioned(value: Uint8Array): Uint8Array {
-  if (value[0] !== VERSION) {
-    throw new Error(`the data folder has format ${value[0]}, this release reads ${VERSION}: start a newer release`);
+function contentOf(key: Uint8Array, value: Uint8Array): Uint8Array {
+  switch (value[0]) {
+    case FORMAT_WITHOUT_CHECKSUM:
+      return value.subarray(1);
+    case FORMAT: {
+      const content = value.subarray(CONTENT_AT);
+      const stored = value.length < CONTENT_AT ? -1 : Buffer.from(value).readUInt32BE(1);
+      if (stored !== checksum(key, content)) throw damaged(key);
+      return content;
+    }
+    default:
+      if (value[0] === undefined || value[0] === 0) throw damaged(key);
+      throw new Error(
+        `the data folder has format ${value[0]}, this release reads up to ${FORMAT}: start a newer release`,
+      );
   }
-  return value.subarray(1);
+}
+
+function damaged(key: Uint8Array): Error {
+  const name = Buffer.from(key).toString('latin1', 4).split('/')[0];
+  return new Error(
+    `the data folder is damaged: its entry "${name}" fails its checksum, so what the node promised can't be known. ` +
+      'Check the disk; then move the folder away and start on an empty one, as a replacement of this node',
+  );
 }

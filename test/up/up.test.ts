@@ -1,13 +1,15 @@
 import { execFile } from 'node:child_process';
-import { readdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { readdirSync, readFileSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { eventually } from '../support/eventually.js';
-import { type QuorateProcess, runQuorate } from '../support/quorate-process.js';
+import { type QuorateProcess, ROOT, runQuorate } from '../support/quorate-process.js';
 import { freePorts } from './free-ports.js';
 import { isAlive, UpHome } from './up-home.js';
 
+/** Where a process sees which files it has open. */
+const onLinux = process.platform === 'linux';
 const bash = (command: string) => promisify(execFile)('bash', ['-c', command]);
 
 /** One home through its life: each test goes on from where the one before it left. */
@@ -23,8 +25,8 @@ describe('quorate up', () => {
   });
   afterAll(() => home.remove());
 
-  const start = async (args: readonly string[] = []) => {
-    up = await home.start(['--listen', `127.0.0.1:${port}`, ...args]);
+  const start = async (args: readonly string[] = [], env: Readonly<Record<string, string>> = {}) => {
+    up = await home.start(['--listen', `127.0.0.1:${port}`, ...args], { env });
   };
   const pidsOfAll = () => [...home.parts().values(), home.postgresPid()];
   const get = (key: string) => runQuorate(['kv', 'get', 'demo', key, '--server', `http://127.0.0.1:${port}`]);
@@ -32,7 +34,9 @@ describe('quorate up', () => {
     runQuorate(['kv', 'put', 'demo', key, text, '--server', `http://127.0.0.1:${port}`]);
 
   it('starts everything, and prints two commands that run when they are copied', async () => {
-    await start();
+    const recorder = join(ROOT, 'test/support/record-flushes.js');
+    const recorded = { NODE_OPTIONS: `--import ${recorder}`, FLUSHES_FILE: join(home.folder, 'flushes') };
+    await start([], onLinux ? recorded : {});
     expect(up.stdout()).toContain(`Quorate is up: http://127.0.0.1:${port} (3 storage nodes, tenant "demo")`);
     expect(up.stdout().split('\n').length).toBeLessThan(12);
     const [write = '', read = ''] = up.stdout().match(/^ {2}curl .*$/gm) ?? [];
@@ -49,6 +53,30 @@ describe('quorate up', () => {
     });
     const nodes = await runQuorate(['node', 'list', '--server', `http://127.0.0.1:${port}`]);
     expect(nodes.stdout.match(/^node-\d .* active +up /gm)).toHaveLength(3);
+  });
+
+  it.skipIf(!onLinux)('has flushed what the next start rests on: each file, then the folder that names it', () => {
+    const lines = readFileSync(join(home.folder, 'flushes'), 'utf8').trimEnd().split('\n');
+    const flushes = lines.map((line) => JSON.parse(line) as { readonly path: string; readonly names: string[] });
+    const names = ['cluster.json', 'cluster-secret', 'postgres-password'].map((name) => join(home.path, name));
+    for (const path of [...names, join(home.path, 'lock.1.json'), join(home.path, 'nodes/node-1/lock.1.json')]) {
+      const draft = flushes.findIndex((flushed) => flushed.path === `${path}.new`);
+      expect(draft, path).toBeGreaterThanOrEqual(0);
+      const named = (one: (typeof flushes)[number]) => one.path === dirname(path) && one.names.includes(basename(path));
+      expect(flushes.slice(draft).some(named), path).toBe(true);
+    }
+    const made = [
+      '',
+      'nodes',
+      'nodes/node-1',
+      'nodes/node-1/records',
+      'nodes/node-1/records/data.mdb',
+      'postgres/data',
+    ];
+    for (const path of made.map((name) => join(home.path, name))) {
+      const named = flushes.some((one) => one.path === dirname(path) && one.names.includes(basename(path)));
+      expect(named, path).toBe(true);
+    }
   });
 
   it('keeps JSON logs of every part in the home', () => {

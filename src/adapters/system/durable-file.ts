@@ -12,7 +12,7 @@ export async function writeDurably(path: string, content: string | Uint8Array): 
     await file.close();
   }
   await rename(draft, path);
-  await flush(dirname(path));
+  await flushFolder(dirname(path));
 }
 
 /**
@@ -23,7 +23,7 @@ export async function readOrMakeDurably(path: string, content: () => string): Pr
   try {
     const text = await readFile(path, 'utf8');
     await flush(path);
-    await flush(dirname(path));
+    await flushFolder(dirname(path));
     return text;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
@@ -36,14 +36,22 @@ export async function readOrMakeDurably(path: string, content: () => string): Pr
 /** Makes the folder and those above it that are missing; all of them survive a loss of power once this resolves. */
 export async function makeFolderDurably(folder: string, mode: number): Promise<void> {
   const first = await mkdir(folder, { recursive: true, mode });
-  if (first === undefined) return flush(dirname(resolve(folder)));
+  if (first === undefined) return flushFolder(dirname(resolve(folder)));
   for (let made = resolve(folder); made.length >= resolve(first).length; made = dirname(made)) {
-    await flush(dirname(made));
+    await flushFolder(dirname(made));
   }
 }
 
-/** A file's bytes, or a folder's names. */
-export async function flush(path: string): Promise<void> {
+/** The names in a folder. One that this user may write and not read can't be flushed, nor can some file systems do it. */
+export async function flushFolder(folder: string): Promise<void> {
+  try {
+    await flush(folder);
+  } catch (error) {
+    if (!['EACCES', 'EINVAL', 'ENOTSUP'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
+  }
+}
+
+async function flush(path: string): Promise<void> {
   const file = await open(path, 'r');
   try {
     await file.sync();

@@ -1,5 +1,6 @@
-import { chmod, mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { chmod, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { makeFolderDurably, readOrMakeDurably } from '../../adapters/system/durable-file.js';
 import type { Random } from '../../ports/random.js';
 
 const NODES_DEFAULT = 3;
@@ -30,36 +31,27 @@ export class OtherSizeError extends Error {
 /** Makes the folder, before it is locked. Root's must be enterable: PostgreSQL refuses to run as root. */
 export async function makeHome(folder: string): Promise<void> {
   const mode = process.getuid?.() === 0 ? 0o711 : 0o700;
-  const made = await mkdir(folder, { recursive: true, mode });
-  if (made !== undefined) await chmod(folder, mode);
+  const isNew = (await stat(folder).catch(() => undefined)) === undefined;
+  await makeFolderDurably(folder, mode);
+  if (isNew) await chmod(folder, mode);
 }
 
 /**
- * Opens the home, or finishes making it: every file appears whole, so a start that was killed in between goes on here.
+ * Opens the home, or finishes making it: every file appears whole and is flushed before anything rests on it, so a start
+ * that was killed in between, or lost its power, goes on here.
  * @throws OtherSizeError
  */
 export async function openHome(folder: string, wantedNodes: number | undefined, random: Random): Promise<Home> {
   const logs = join(folder, 'logs');
   const run = join(folder, 'run');
-  for (const path of [logs, run, join(folder, 'nodes')]) await mkdir(path, { recursive: true, mode: 0o700 });
-  const size = await makeOnce(join(folder, 'cluster.json'), () =>
-    JSON.stringify({ version: 1, nodes: wantedNodes ?? NODES_DEFAULT }),
+  for (const path of [logs, run, join(folder, 'nodes')]) await makeFolderDurably(path, 0o700);
+  const size = await readOrMakeDurably(
+    join(folder, 'cluster.json'),
+    () => `${JSON.stringify({ version: 1, nodes: wantedNodes ?? NODES_DEFAULT })}\n`,
   );
   const { nodes } = JSON.parse(size) as { readonly nodes: number };
   if (wantedNodes !== undefined && wantedNodes !== nodes) throw new OtherSizeError(folder, nodes, wantedNodes);
   const clusterSecretFile = join(folder, 'cluster-secret');
-  await makeOnce(clusterSecretFile, () => Buffer.from(random.bytes(32)).toString('base64'));
+  await readOrMakeDurably(clusterSecretFile, () => `${Buffer.from(random.bytes(32)).toString('base64')}\n`);
   return { folder, logs, run, clusterSecretFile, nodes, nodeData: (nodeId) => join(folder, 'nodes', nodeId) };
-}
-
-async function makeOnce(path: string, content: () => string): Promise<string> {
-  try {
-    return await readFile(path, 'utf8');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-  }
-  const text = `${content()}\n`;
-  await writeFile(`${path}.new`, text, { mode: 0o600 });
-  await rename(`${path}.new`, path);
-  return text;
 }

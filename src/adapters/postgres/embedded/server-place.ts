@@ -1,8 +1,9 @@
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { chown, lstat, mkdir, readFile, realpath, writeFile } from 'node:fs/promises';
+import { chown, lstat, mkdir, readFile, realpath } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
+import { flushFolder, makeFolderDurably, readOrMakeDurably } from '../../system/durable-file.js';
 import { copyBinaries, locateBinaries, type PostgresBinaries } from './binaries.js';
 import { type UnprivilegedUser, unprivilegedUser } from './unprivileged-user.js';
 
@@ -35,10 +36,11 @@ export async function serverPlace(home: string, searchPath: string): Promise<Ser
   const useHome = remembered === undefined && (user === undefined || mayEnter(root, user));
   const folder = useHome ? inHome : join(elsewhere, 'postgres');
   if (!useHome) {
-    await mkdir(elsewhere, { recursive: true, mode: 0o755 });
-    await writeFile(join(root, LOCATION_FILE), `${elsewhere}\n`, { mode: 0o600 });
+    await makeFolderDurably(elsewhere, 0o755);
+    await readOrMakeDurably(join(root, LOCATION_FILE), () => `${elsewhere}\n`);
   }
   await makeFolder(folder, user);
+  await flushFolder(dirname(folder));
   const binaries = await reachable(located, user, elsewhere);
   return { binaries, folder, dataFolder: join(folder, 'data'), socketFolder: await socketFolder(name, user), user };
 }

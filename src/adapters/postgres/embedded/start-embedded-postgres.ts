@@ -4,6 +4,7 @@ import { chown, mkdir, open, readdir, readFile, rename, rm, writeFile } from 'no
 import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Random } from '../../../ports/random.js';
+import { flushFolder, readOrMakeDurably } from '../../system/durable-file.js';
 import { DATABASE_DEFAULTS, openClient } from '../database.js';
 import { stopLeftoverServer } from './leftover-server.js';
 import { type ServerPlace, serverPlace } from './server-place.js';
@@ -46,7 +47,8 @@ export interface EmbeddedPostgres {
 export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): Promise<EmbeddedPostgres> {
   const { home, logFile, searchPath, random } = options;
   const place = await serverPlace(home, searchPath);
-  const password = await secretFile(join(home, PASSWORD_FILE), random);
+  const makePassword = () => `${Buffer.from(random.bytes(16)).toString('hex')}\n`;
+  const password = (await readOrMakeDurably(join(home, PASSWORD_FILE), makePassword)).trim();
   await mkdir(dirname(logFile), { recursive: true, mode: 0o700 });
   await stopLeftoverServer(place.dataFolder);
   await initialize(place, password, logFile);
@@ -61,14 +63,14 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
   }
 }
 
-/** `initdb` in a folder beside, renamed when it is whole: a kill in between leaves nothing half done. */
+/** `initdb` in a folder beside, renamed when it is whole and flushed: a kill in between leaves nothing half done. */
 async function initialize(place: ServerPlace, password: string, logFile: string): Promise<void> {
   const { folder, dataFolder, binaries, user } = place;
   const entries = await readdir(folder);
   for (const draft of entries.filter((name) => name.startsWith('data.new'))) {
     await rm(join(folder, draft), { recursive: true, force: true });
   }
-  if (entries.includes('data')) return;
+  if (entries.includes('data')) return flushFolder(folder);
   const draft = `${dataFolder}.new`;
   const passwordFile = `${draft}-password`;
   await writeFile(passwordFile, password, { mode: 0o600 });
@@ -87,6 +89,7 @@ async function initialize(place: ServerPlace, password: string, logFile: string)
     await rm(passwordFile, { force: true });
   }
   await rename(draft, dataFolder);
+  await flushFolder(folder);
 }
 
 async function checkVersion({ dataFolder, binaries, user }: ServerPlace): Promise<void> {
@@ -178,17 +181,4 @@ function running(
     await rm(socketFolder, { recursive: true, force: true });
   };
   return { url, pid: server.pid ?? 0, dataFolder, exited, stop, kill: () => void server.kill('SIGQUIT') };
-}
-
-async function secretFile(path: string, random: Random): Promise<string> {
-  try {
-    return (await readFile(path, 'utf8')).trim();
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-  }
-  const secret = Buffer.from(random.bytes(16)).toString('hex');
-  const draft = `${path}.new`;
-  await writeFile(draft, `${secret}\n`, { mode: 0o600 });
-  await rename(draft, path);
-  return secret;
 }
