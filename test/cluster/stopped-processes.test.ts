@@ -2,6 +2,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { DEAD_AFTER_MS } from '../../src/domain/node-health.js';
 import { eventually } from '../support/eventually.js';
 import { type CoordinatorClient, ProcessCluster } from '../support/process-cluster.js';
 import { killAll } from '../support/quorate-process.js';
@@ -43,6 +44,21 @@ describe('a cluster with', () => {
     process.kill('SIGCONT');
     await eventually(() => write('k', Buffer.from('after'), 'all'), 15_000);
     expect(Buffer.from(await read('k', 'all')).toString()).toBe('after');
+  });
+
+  it('a coordinator stopped for longer than silent nodes are waited for: it goes on with all of them', async () => {
+    client = await cluster.startThree();
+    await client.createTenant({ tenantId: 't' });
+    await write('k', Buffer.from('before'), 'all');
+    const { process } = cluster.coordinator('c1');
+    process.kill('SIGSTOP');
+    const goOnAtMs = performance.now() + 2 * DEAD_AFTER_MS;
+    await eventually(() => performance.now() > goOnAtMs, 3 * DEAD_AFTER_MS);
+    process.kill('SIGCONT');
+    await Promise.all(Array.from({ length: 20 }, (_, i) => write(`k${i}`, Buffer.from('after'), 'all')));
+    const { nodes } = await client.listStorageNodes({});
+    expect(nodes.map(({ health }) => health)).toEqual(['up', 'up', 'up']);
+    expect(process.stdout() + process.stderr()).not.toContain('it does not answer');
   });
 
   it('a storage node whose disk is full: it stops, others serve, and with room again nothing is lost', async ({
