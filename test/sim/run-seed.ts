@@ -9,6 +9,8 @@ import { drawWorkload, KEYS } from './workload.js';
 const RUN_MAX_MS = 10 * 60_000;
 /** Timers of heartbeats, polls and sweeps; more means that something piles up. */
 const PENDING_PER_PART_MAX = 60;
+/** Every operation of a crowd asks for the time a few times. */
+const ASKED_MAX = 2000;
 
 export interface SeedReport {
   readonly seed: number;
@@ -57,5 +59,7 @@ function violationsOf(world: SimWorld, history: readonly HistoryEntry[]): string
   const parts = world.nodes.length * world.coordinators.length;
   if (world.clock.pending > PENDING_PER_PART_MAX * parts)
     violations.push(`${world.clock.pending} timers are pending after quiet`);
+  if (world.clock.mostAsked > ASKED_MAX)
+    violations.push(`something spins: the time was asked for ${world.clock.mostAsked} times in one step`);
   return violations;
 }

@@ -11,6 +11,7 @@ import { SimProcess } from './sim-process.js';
 
 export const VIRTUAL_NODES = 4;
 const SLOW_MAX_MS = 150;
+const SKEW_USUAL_MAX_MS = 50;
 /** A statement that nobody waits for any more runs by then. */
 const LATE_MAX_MS = 4000;
 export const TENANT = 'demo';
@@ -25,6 +26,8 @@ export interface Weather {
   dropped: number;
   doubled: number;
   overtaken: number;
+  /** How fast bytes leave for a peer; undefined: at once. */
+  bytesPerMs: number | undefined;
   flushMaxMs: number;
   storeLatencyMaxMs: number;
   storeDown: boolean;
@@ -72,6 +75,7 @@ export class SimWorld {
         return choice.between(weather.latencyMinMs, far ? SLOW_MAX_MS : weather.latencyMaxMs);
       },
       fate: (from) => this.#fate(from),
+      bytesPerMs: () => weather.bytesPerMs,
       cut: (from, to) => weather.cuts.has(`${from}>${to}`),
     });
     const conduct = {
@@ -100,6 +104,8 @@ export class SimWorld {
     this.coordinators = ['k1', 'k2', 'k3']
       .slice(0, choice.oneOf([2, 2, 3]))
       .map((coordinatorId) => new SimCoordinator({ coordinatorId, clock, network, random, metadata, store: conduct }));
+    // No two clocks agree, even where nothing is wrong with them.
+    for (const coordinator of this.coordinators) coordinator.jumpClock(choice.between(-1, 1) * SKEW_USUAL_MAX_MS);
   }
 
   get nowMs(): number {
@@ -166,6 +172,7 @@ export function fairWeather(): Weather {
     dropped: 0,
     doubled: 0,
     overtaken: 0,
+    bytesPerMs: undefined,
     flushMaxMs: 2,
     storeLatencyMaxMs: 1,
     storeDown: false,

@@ -15,6 +15,7 @@ export interface Workload {
 export const KEYS: readonly string[] = ['x', 'y'];
 /** Of a client that looks after the others have left: patient, and with short values. */
 export const CHECKING: Workload = { clients: 1, keys: KEYS, thinkMaxMs: 0, timeoutsMs: [1500], longValues: 0 };
+const LONG_VALUES = 0.05;
 export const LONG_VALUE_BYTES_MIN = 64 * 1024;
 export const LONG_VALUE_BYTES_MAX = 1024 * 1024;
 
@@ -27,6 +28,6 @@ export function drawWorkload(choice: SeededChoice): Workload {
     thinkMaxMs: crowded ? 1 : choice.oneOf([2, 20, 60]),
     timeoutsMs: [100, 500, 1500, 1500],
     // Hashing them takes the time of all else: so a few, and in few seeds.
-    longValues: choice.chance(0.05) ? 0.15 : 0,
+    longValues: choice.chance(LONG_VALUES) ? 0.15 : 0,
   };
 }
