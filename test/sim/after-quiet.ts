@@ -21,7 +21,8 @@ const REPAIR_MAX_MS = 500;
  * replicas. Returns what was read and written; what fails is noted as the world's violations.
  */
 export async function checkAfterQuiet(world: SimWorld): Promise<readonly HistoryEntry[]> {
-  await world.clock.advance(Math.max(QUIET_MIN_MS, world.lateUntilMs - world.nowMs));
+  const underWayUntilMs = Math.max(world.lateUntilMs, world.network.busyUntilMs);
+  await world.clock.advance(Math.max(QUIET_MIN_MS, underWayUntilMs - world.nowMs));
   await recover(world);
   const isWhole = world.nodes.every(({ folder }) => folder === 'whole');
   const missed = isWhole ? await missEpoch(world, KEYS) : [];

@@ -71,7 +71,7 @@ export const SURROUNDING_FAULTS: readonly FaultKind[] = [
     name: 'narrow_links',
     inject: ({ weather, choice }) => {
       // Long values wait for each other, and for longer than their deadlines.
-      const bytesPerMs = choice.oneOf([100, 500, 2000, 20_000]);
+      const bytesPerMs = choice.oneOf([500, 2000, 20_000]);
       weather.bytesPerMs = bytesPerMs;
       const undo = () => {
         weather.bytesPerMs = undefined;
