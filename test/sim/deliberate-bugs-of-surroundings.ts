@@ -69,4 +69,11 @@ export const BUGS_OF_SURROUNDINGS: readonly DeliberateBug[] = [
     file: 'src/adapters/replica/stream-link.ts',
     edits: [['if (step.storeId !== this.#node.storeId)', "if (step.storeId === '')"]],
   },
+  {
+    name: 'record counts that a restart forgets',
+    faults: 'node_crash,node_power_loss',
+    seedsMax: 20,
+    file: 'src/storage-node/record-store.ts',
+    edits: [['this.#counts = new Map(meta.counts);', 'this.#counts = new Map();']],
+  },
 ];

@@ -156,4 +156,18 @@ export const DELIBERATE_BUGS: readonly DeliberateBug[] = [
     file: 'src/storage-node/storage-node.ts',
     edits: [['topology: readTopology(engine)', 'topology: [readTopology(engine)][1]']],
   },
+  {
+    name: 'a keyed write that asks one replica',
+    faults: 'clocks_behind,message_loss,node_crash,coordinator_crash_sending,slow_node',
+    seedsMax: 400,
+    file: 'src/services/keyed-claim.ts',
+    edits: [["writes.takeDot(target, 'quorum', context)", "writes.takeDot(target, 'one', context)"]],
+  },
+  {
+    name: 'an ask that joins one already sent',
+    faults: 'slow_coordinator,clock_jump',
+    seedsMax: 100,
+    file: 'src/adapters/replica/shared-asks.ts',
+    edits: [['this.#queue.waits(last)', 'this.#asks.has(last)']],
+  },
 ];

@@ -33,7 +33,7 @@ export class Faults {
     this.#kinds =
       only.length > 0
         ? FAULT_KINDS.filter(({ name }) => only.includes(name))
-        : FAULT_KINDS.filter(() => world.choice.chance(share));
+        : FAULT_KINDS.filter((kind) => world.choice.chance(share * (kind.share ?? 1)));
   }
 
   start(): void {

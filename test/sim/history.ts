@@ -16,10 +16,12 @@ export interface RegisterOperation {
 /** How the client saw the operation end; for people who replay a seed. */
 export type Outcome = 'ok' | 'failed' | 'unknown';
 
+export type Level = 'one' | 'quorum' | 'all';
+
 export interface HistoryEntry extends RegisterOperation {
   readonly outcome: Outcome;
   /** "quorum" or "all" take part in the check of linearizability. */
-  readonly level: 'one' | 'quorum' | 'all';
+  readonly level: Level;
   readonly note: string;
 }
 

@@ -2,6 +2,7 @@ import type { HistoryEntry } from './history.js';
 import { SimClient } from './sim-client.js';
 import type { SimCoordinator } from './sim-coordinator.js';
 import { type SimWorld, VIRTUAL_NODES } from './sim-world.js';
+import { CHECKING } from './workload.js';
 
 /** A round trip and a flush or two in fair weather. */
 const TOLD_MS = 50;
@@ -16,7 +17,7 @@ const POLL_MS = 250;
  */
 export async function missEpoch(world: SimWorld, keys: readonly string[]): Promise<HistoryEntry[]> {
   const { clock, choice, weather } = world;
-  const client = new SimClient('away', world, keys, new Map());
+  const client = new SimClient('away', world, CHECKING);
   const [behind, ...others] = choice.chance(0.5) ? world.coordinators : [...world.coordinators].reverse();
   if (behind === undefined) return [];
   behind.process.pause();

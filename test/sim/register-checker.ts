@@ -46,6 +46,16 @@ export function violationOf(operations: readonly RegisterOperation[]): string | 
   return conflictOf(zones);
 }
 
+/** What holds even of replicas that forget: nothing is read that nobody had begun to write. */
+export function inventionIn(operations: readonly RegisterOperation[]): string | undefined {
+  const begun = new Map<string | undefined, number>([[undefined, Number.NEGATIVE_INFINITY]]);
+  for (const { kind, value, invokedMs } of operations) if (kind === 'write') begun.set(value, invokedMs);
+  const invented = operations.find(
+    ({ kind, value, returnedMs }) => kind === 'read' && !((begun.get(value) ?? Number.POSITIVE_INFINITY) < returnedMs),
+  );
+  return invented === undefined ? undefined : `${invented.value} was read, but nobody had begun to write it`;
+}
+
 /** Forward zones (some operation began after another ended) must not overlap, nor hold a whole backward zone. */
 function conflictOf(zones: readonly Cluster[]): string | undefined {
   const forward = zones.filter(({ finishMs, startMs }) => finishMs < startMs).sort((a, b) => a.finishMs - b.finishMs);

@@ -14,7 +14,8 @@ import {
 import type { VirtualClock } from '../support/virtual-clock.js';
 import type { SimProcess } from './sim-process.js';
 
-const STATEMENT_TIMEOUT_MS = 1000;
+/** A coordinator gives a statement up after this; the store may run it all the same, then or later. */
+export const STATEMENT_TIMEOUT_MS = 1000;
 
 /** How the metadata store behaves at the moment. */
 export interface StoreConduct {
@@ -23,6 +24,8 @@ export interface StoreConduct {
   readonly down: boolean;
   /** What happens to one statement: lost on its way there, its answer on the way back, or it runs when nobody waits any more. */
   fate(): 'answered' | 'request_lost' | 'answer_lost' | 'late';
+  /** How long after its sending a late statement runs: when its coordinator has given it up. */
+  lateMs(): number;
 }
 
 export interface RemoteStores {
@@ -47,8 +50,7 @@ export function remoteStores(
       const fate = conduct.fate();
       const timeout = world.after(STATEMENT_TIMEOUT_MS, () => process.run(() => reject(away())));
       if (fate === 'request_lost') return;
-      const lateMs = fate === 'late' ? STATEMENT_TIMEOUT_MS + 50 * conduct.latencyMs() : 0;
-      world.after(conduct.latencyMs() + lateMs, () => {
+      world.after(fate === 'late' ? conduct.lateMs() : conduct.latencyMs(), () => {
         const back = (settle: () => void) => {
           if (fate !== 'answered') return;
           world.after(conduct.latencyMs(), () => {

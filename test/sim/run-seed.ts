@@ -1,18 +1,16 @@
 import { checkAfterQuiet, NEVER_WRITTEN } from './after-quiet.js';
 import { Faults } from './faults.js';
 import { type HistoryEntry, registerOperations } from './history.js';
-import { violationOf } from './register-checker.js';
-import { SimClient, type UsedKeys } from './sim-client.js';
+import { inventionIn, violationOf } from './register-checker.js';
+import { SimClient } from './sim-client.js';
 import { SimWorld } from './sim-world.js';
+import { drawWorkload, KEYS } from './workload.js';
 
-const KEYS = ['x', 'y'];
-/** What a seed's clients do: usually a few of them write and read two keys, at times a crowd one. */
-const USUAL = { clients: 5, keys: KEYS, thinkMs: [2, 20, 60] } as const;
-const CROWD = { clients: 20, keys: ['x'], thinkMs: [1] } as const;
-const CROWDED = 0.2;
 const RUN_MAX_MS = 10 * 60_000;
 /** Timers of heartbeats, polls and sweeps; more means that something piles up. */
 const PENDING_PER_PART_MAX = 60;
+/** Every operation of a crowd asks for the time a few times. */
+const ASKED_MAX = 2000;
 
 export interface SeedReport {
   readonly seed: number;
@@ -37,17 +35,13 @@ export async function runSeed(
   const world = new SimWorld(seed);
   await world.begin();
   const faults = new Faults(world, only);
-  const used: UsedKeys = new Map();
-  const { clients: count, keys, thinkMs } = world.choice.chance(CROWDED) ? CROWD : USUAL;
-  const clients = Array.from({ length: count }, (_, i) => new SimClient(`c${i + 1}`, world, keys, used));
+  const workload = drawWorkload(world.choice);
+  const clients = Array.from({ length: workload.clients }, (_, i) => new SimClient(`c${i + 1}`, world, workload));
   faults.start();
-  const thinkMaxMs = world.choice.oneOf<number>(thinkMs);
-  await world.clock.settle(
-    Promise.all(clients.map((client) => client.run(operations / count, thinkMaxMs))),
-    RUN_MAX_MS,
-  );
+  const each = operations / clients.length;
+  await world.clock.settle(Promise.all(clients.map((client) => client.run(each))), RUN_MAX_MS);
   faults.stop();
-  const afterQuiet = await checkAfterQuiet(world, KEYS);
+  const afterQuiet = await checkAfterQuiet(world);
   const history = [...clients.flatMap((client) => client.history), ...afterQuiet];
   history.sort((a, b) => a.invokedMs - b.invokedMs);
   const violations = [...world.violations, ...violationsOf(world, history)];
@@ -58,11 +52,14 @@ function violationsOf(world: SimWorld, history: readonly HistoryEntry[]): string
   const operations = registerOperations(history);
   const violations: string[] = [];
   for (const key of [...KEYS, NEVER_WRITTEN]) {
-    const violation = violationOf(operations.filter((operation) => operation.key === key));
-    if (violation !== undefined) violations.push(`${key} is not linearizable: ${violation}`);
+    const ofKey = operations.filter((operation) => operation.key === key);
+    const violation = world.hasForgotten ? inventionIn(ofKey) : violationOf(ofKey);
+    if (violation !== undefined) violations.push(`${key} is no register: ${violation}`);
   }
   const parts = world.nodes.length * world.coordinators.length;
   if (world.clock.pending > PENDING_PER_PART_MAX * parts)
     violations.push(`${world.clock.pending} timers are pending after quiet`);
+  if (world.clock.mostAsked > ASKED_MAX)
+    violations.push(`something spins: the time was asked for ${world.clock.mostAsked} times in one step`);
   return violations;
 }

@@ -1,161 +1,82 @@
-import { setMaxListeners } from 'node:events';
-import { QuorateError } from '../../src/domain/errors.js';
-import type { CallContext, CoordinatorServices, WriteOutcome } from '../../src/services/coordinator-services.js';
-import type { HistoryEntry, Outcome } from './history.js';
+import type { WriteOutcome } from '../../src/services/coordinator-services.js';
+import { type Attempt, noteOf, outcomeOf } from './attempt.js';
+import { ClientConnection, type WritePlan } from './client-connection.js';
+import type { HistoryEntry, Level } from './history.js';
+import { KeyedOperation } from './keyed-operation.js';
 import type { SimCoordinator } from './sim-coordinator.js';
-import { type SimWorld, TENANT } from './sim-world.js';
-
-const CLIENT_LATENCY_MAX_MS = 1;
-/** The client gives up waiting; the request may go on. */
-const PATIENCE_MS = 2000;
-const ATTEMPTS_MAX = 4;
-
-/** Making a signal costs more than all else of an attempt. */
-const NEVER = new AbortController().signal;
-setMaxListeners(0, NEVER);
-
-type Attempt<Result> =
-  | { readonly kind: 'ok'; readonly result: Result }
-  | { readonly kind: 'failed'; readonly error: QuorateError }
-  /** Nobody took the request. */
-  | { readonly kind: 'refused' }
-  /** No answer came. */
-  | { readonly kind: 'lost' };
-
-type Level = HistoryEntry['level'];
-
-interface WritePlan {
-  readonly key: string;
-  readonly value: string;
-  readonly level: Level;
-  readonly idempotencyKey: string;
-}
-
-/** Keys of each idempotency scope and what was written under it, so that conflicting writes can be made on purpose. */
-export type UsedKeys = Map<string, { readonly idempotencyKey: string; readonly key: string; readonly value: string }>;
+import { RELAXED_KEY, type SimWorld } from './sim-world.js';
+import { LONG_VALUE_BYTES_MAX, LONG_VALUE_BYTES_MIN, type Workload } from './workload.js';
 
 /** One client: one operation after the other, against whichever coordinator; what it saw goes into the history. */
 export class SimClient {
   readonly #name: string;
   readonly #world: SimWorld;
-  readonly #keys: readonly string[];
-  readonly #used: UsedKeys;
+  readonly #workload: Workload;
+  readonly #connection: ClientConnection;
   readonly history: HistoryEntry[] = [];
   #count = 0;
 
-  constructor(name: string, world: SimWorld, keys: readonly string[], used: UsedKeys) {
+  constructor(name: string, world: SimWorld, workload: Workload) {
     this.#name = name;
     this.#world = world;
-    this.#keys = keys;
-    this.#used = used;
+    this.#workload = workload;
+    this.#connection = new ClientConnection(world, workload.timeoutsMs);
   }
 
-  async run(operations: number, thinkMaxMs: number): Promise<void> {
+  async run(operations: number): Promise<void> {
     const { choice } = this.#world;
     for (let i = 0; i < operations; i++) {
-      await this.#sleep(choice.between(0, thinkMaxMs));
+      await this.#sleep(choice.between(0, this.#workload.thinkMaxMs));
       const level = choice.chance(0.1) ? 'one' : choice.chance(0.15) ? 'all' : 'quorum';
-      // Writes at level one have keys of their own: they promise nothing to the others.
-      const key = level === 'one' ? 'relaxed' : choice.oneOf(this.#keys);
+      // Writes at level one have a key of their own: they promise nothing to the others.
+      const key = level === 'one' ? RELAXED_KEY : choice.oneOf(this.#workload.keys);
       if (choice.chance(0.65)) await this.read(key, level);
-      else await this.write(key, level);
+      else await this.#write(key, level);
     }
   }
 
   async read(key: string, level: Level, coordinator = this.#anybody()): Promise<HistoryEntry> {
     const invokedMs = this.#world.nowMs;
-    const request = { tenantId: TENANT, key, consistency: level };
-    const attempt = await this.#attempt(coordinator, (services, context) =>
-      services.read(request, context).then(({ value }) => Buffer.from(value).toString(), absentIsAnAnswer),
-    );
+    const attempt = await this.#connection.read(coordinator, key, level);
     const ok = attempt.kind === 'ok';
-    return this.#record({
-      kind: 'read',
-      key,
-      level,
-      value: ok ? attempt.result : undefined,
-      invokedMs,
-      outcome: ok ? 'ok' : 'failed',
-      note: `${coordinator.coordinatorId}${noteOf(attempt)}`,
-    });
-  }
-
-  async write(key: string, level: Level): Promise<void> {
-    const { choice } = this.#world;
-    const value = this.#nextValue();
-    const keyed = choice.chance(0.4);
-    const plan = { key, value, level, idempotencyKey: keyed ? `i-${value}` : '' };
-    if (keyed) {
-      this.#used.set(value, plan);
-      return this.#writeKeyed(plan);
-    }
-    const attempt = await this.#writePlainly(plan, this.#anybody());
-    if (attempt.kind === 'ok' && choice.chance(0.2)) await this.#sendSealedAgain(plan, attempt.result.idempotencyKey);
+    const value = ok ? attempt.result : undefined;
+    const note = `${coordinator.coordinatorId}${noteOf(attempt)}`;
+    return this.#record({ kind: 'read', key, level, value, invokedMs, outcome: ok ? 'ok' : 'failed', note });
   }
 
   /** One plain attempt. */
   async writeOnce(key: string, level: Level, coordinator: SimCoordinator): Promise<void> {
-    await this.#writePlainly({ key, value: this.#nextValue(), level, idempotencyKey: '' }, coordinator);
+    await this.#writePlainly(this.#plan(key, level), coordinator);
+  }
+
+  async #write(key: string, level: Level): Promise<void> {
+    const { choice } = this.#world;
+    const plan = this.#plan(key, level);
+    if (choice.chance(0.4)) return this.#writeKeyed({ ...plan, idempotencyKey: `i-${plan.value}` });
+    const attempt = await this.#writePlainly(plan, this.#anybody());
+    if (attempt.kind === 'ok' && choice.chance(0.2)) await this.#sendSealedAgain(plan, attempt.result.idempotencyKey);
   }
 
   async #writePlainly(plan: WritePlan, coordinator: SimCoordinator): Promise<Attempt<WriteOutcome>> {
-    const { key, level, value } = plan;
     const invokedMs = this.#world.nowMs;
-    const attempt = await this.#attemptWrite(coordinator, plan);
-    const outcome = outcomeOf([attempt]);
+    const attempt = await this.#connection.write(coordinator, plan);
     const note = `${coordinator.coordinatorId}${noteOf(attempt)}`;
-    this.#record({ kind: 'write', key, level, value, invokedMs, outcome, note });
+    this.#record({ kind: 'write', ...plan, invokedMs, outcome: outcomeOf([attempt]), note });
     return attempt;
   }
 
-  /** Attempts until one succeeds, at times two at once on two coordinators: all of them are one operation. */
   async #writeKeyed(plan: WritePlan): Promise<void> {
-    const { choice } = this.#world;
     const invokedMs = this.#world.nowMs;
-    const attempts: Attempt<WriteOutcome>[] = [];
-    const notes: string[] = [];
-    // A client may send the same write again at another level: it is the same write all the same.
-    const levels: readonly Level[] = choice.chance(0.3) ? ['one', 'quorum', 'all'] : [plan.level];
-    const attempt = async () => {
-      const coordinator = this.#anybody();
-      const result = await this.#attemptWrite(coordinator, { ...plan, level: choice.oneOf(levels) });
-      attempts.push(result);
-      notes.push(`${coordinator.coordinatorId}${noteOf(result)}`);
-      return result;
-    };
-    const tries = choice.integer(1, ATTEMPTS_MAX);
-    const twins: Promise<unknown>[] = [];
-    for (let i = 0; i < tries && !attempts.some(isSettled); i++) {
-      if (choice.chance(0.2)) twins.push(attempt());
-      await attempt();
-      if (i + 1 < tries) await this.#sleep(choice.between(0, 100));
-    }
-    await Promise.all(twins);
-    const outcome = plan.level === 'one' || attempts.some(isSettled) ? outcomeOf(attempts) : unsettled(attempts);
-    const { key, level, value } = plan;
-    this.#record({ kind: 'write', key, level, value, invokedMs, outcome, note: `keyed: ${notes.join(', ')}` });
-    if (outcome === 'ok') await this.#sendKeyedAgain(plan);
-  }
-
-  /** A duplicate, perhaps much later, and at times another value under the same key: neither has any effect. */
-  async #sendKeyedAgain(plan: WritePlan): Promise<void> {
-    const { choice, violations } = this.#world;
-    if (choice.chance(0.2)) {
-      const again = await this.#attemptWrite(this.#anybody(), plan);
-      if (again.kind === 'failed' && again.error.kind === 'idempotency_conflict')
-        violations.push(`a duplicate of ${plan.value} was taken for a conflict`);
-    }
-    if (choice.chance(0.15)) {
-      const conflicting = { ...plan, value: `${plan.value}-conflicting` };
-      const attempt = await this.#attemptWrite(this.#anybody(), conflicting);
-      if (attempt.kind === 'ok')
-        violations.push(`${conflicting.value} was accepted under the idempotency key of ${plan.value}`);
-    }
+    const operation = new KeyedOperation(this.#world, this.#connection, plan);
+    await operation.run();
+    const { outcome, note } = operation;
+    this.#record({ kind: 'write', ...plan, invokedMs, outcome, note });
+    if (outcome === 'ok') await operation.sendAgain();
   }
 
   async #sendSealedAgain(plan: WritePlan, idempotencyKey: string): Promise<void> {
     await this.#sleep(this.#world.choice.between(0, 300));
-    const again = await this.#attemptWrite(this.#anybody(), { ...plan, idempotencyKey });
+    const again = await this.#connection.write(this.#anybody(), { ...plan, idempotencyKey });
     const { violations } = this.#world;
     if (again.kind === 'ok' && !again.result.isDuplicate) violations.push(`the sealed write ${plan.value} ran again`);
     if (again.kind === 'failed' && again.error.kind === 'invalid_field' && this.#clocksAgree()) {
@@ -163,58 +84,13 @@ export class SimClient {
     }
   }
 
-  #attemptWrite(
-    coordinator: SimCoordinator,
-    { key, value, level, idempotencyKey }: WritePlan,
-  ): Promise<Attempt<WriteOutcome>> {
-    const request = { tenantId: TENANT, key, value: Buffer.from(value), consistency: level, idempotencyKey };
-    return this.#attempt(coordinator, (services, context) => services.write(request, context));
-  }
-
-  /** Sends a request to a coordinator over a network that loses nothing but what a crash or impatience loses. */
-  #attempt<Result>(
-    { process, services }: SimCoordinator,
-    call: (services: CoordinatorServices, context: CallContext) => Promise<Result>,
-  ): Promise<Attempt<Result>> {
-    const { clock, choice } = this.#world;
-    const timeoutMs = choice.oneOf([100, 500, 1500, 1500]);
-    const abort = choice.chance(0.1) ? new AbortController() : undefined;
-    return new Promise((resolve) => {
-      const patience = clock.after(PATIENCE_MS, () => {
-        if (process.alive) process.run(() => abort?.abort());
-        resolve({ kind: 'lost' });
-      });
-      const answer = (attempt: Attempt<Result>) =>
-        clock.after(choice.between(0.1, CLIENT_LATENCY_MAX_MS), () => {
-          patience.cancel();
-          resolve(attempt);
-        });
-      clock.after(choice.between(0.1, CLIENT_LATENCY_MAX_MS), () => {
-        if (!process.alive || services === undefined) return void answer({ kind: 'refused' });
-        process.run(() => {
-          const wallMs = process.wallMs();
-          const context = {
-            deadlineMs: process.monotonicMs() + timeoutMs,
-            deadlineWallMs: wallMs + timeoutMs,
-            signal: abort?.signal ?? NEVER,
-          };
-          call(services, context).then(
-            (result) => process.run(() => void answer({ kind: 'ok', result })),
-            (error: unknown) => process.run(() => void answer(this.#failed(error))),
-          );
-        });
-      });
-    });
-  }
-
-  #failed(error: unknown): Attempt<never> {
-    if (error instanceof QuorateError && error.kind !== 'internal') return { kind: 'failed', error };
-    this.#world.violations.push(`an unexpected failure: ${error instanceof Error ? error.stack : String(error)}`);
-    return { kind: 'lost' };
-  }
-
-  #nextValue(): string {
-    return `${this.#name}-${++this.#count}`;
+  #plan(key: string, level: Level): WritePlan {
+    const { choice } = this.#world;
+    const isLong = choice.chance(this.#workload.longValues);
+    // Most are short for long ones.
+    const bytes = () => LONG_VALUE_BYTES_MIN * (LONG_VALUE_BYTES_MAX / LONG_VALUE_BYTES_MIN) ** choice.fraction();
+    const valueBytes = isLong ? Math.floor(bytes()) : 0;
+    return { key, value: `${this.#name}-${++this.#count}`, valueBytes, level, idempotencyKey: '' };
   }
 
   #clocksAgree(): boolean {
@@ -229,46 +105,18 @@ export class SimClient {
     return new Promise((resolve) => void this.#world.clock.after(delayMs, resolve));
   }
 
-  #record(entry: Omit<HistoryEntry, 'client' | 'returnedMs'>): HistoryEntry {
-    const returnedMs =
-      entry.kind === 'write' && entry.outcome === 'unknown' ? Number.POSITIVE_INFINITY : this.#world.nowMs;
-    const recorded = { ...entry, client: this.#name, returnedMs };
-    this.history.push(recorded);
-    return recorded;
+  #record({
+    kind,
+    key,
+    level,
+    value,
+    invokedMs,
+    outcome,
+    note,
+  }: Omit<HistoryEntry, 'client' | 'returnedMs'>): HistoryEntry {
+    const returnedMs = kind === 'write' && outcome === 'unknown' ? Number.POSITIVE_INFINITY : this.#world.nowMs;
+    const entry = { client: this.#name, kind, key, level, value, invokedMs, returnedMs, outcome, note };
+    this.history.push(entry);
+    return entry;
   }
-}
-
-/** One success decides; else one attempt of unknown outcome leaves the whole operation unknown. */
-function outcomeOf(attempts: readonly Attempt<unknown>[]): Outcome {
-  if (attempts.some(({ kind }) => kind === 'ok')) return 'ok';
-  return attempts.some(isUnknown) ? 'unknown' : 'failed';
-}
-
-/** Acknowledged by more than one replica. */
-function isSettled(attempt: Attempt<WriteOutcome>): boolean {
-  return attempt.kind === 'ok' && attempt.result.level !== 'one';
-}
-
-/** What one replica acknowledged may be lost with it, or not. */
-function unsettled(attempts: readonly Attempt<WriteOutcome>[]): Outcome {
-  return attempts.some((attempt) => attempt.kind === 'ok' || isUnknown(attempt)) ? 'unknown' : 'failed';
-}
-
-/** Refused with the assurance that nothing was written, now or later. */
-function isUnknown(attempt: Attempt<unknown>): boolean {
-  if (attempt.kind === 'lost') return true;
-  // Another attempt under the same key still runs, and may succeed.
-  return attempt.kind === 'failed' && (attempt.error.outcomeUnknown || attempt.error.kind === 'idempotency_running');
-}
-
-function absentIsAnAnswer(error: unknown): undefined {
-  if (error instanceof QuorateError && error.kind === 'key_not_found') return undefined;
-  throw error;
-}
-
-function noteOf(attempt: Attempt<unknown>): string {
-  if (attempt.kind === 'ok') return '';
-  if (attempt.kind !== 'failed') return `: ${attempt.kind}`;
-  const { kind, message, outcomeUnknown } = attempt.error;
-  return `: ${kind}${outcomeUnknown ? ', unknown' : ''}, ${message}`;
 }

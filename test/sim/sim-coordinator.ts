@@ -1,17 +1,21 @@
 import { type AssembledCoordinator, assembleCoordinator } from '../../src/compose/assemble-coordinator.js';
 import { MetadataUnavailableError } from '../../src/domain/errors.js';
+import { CLOCK_SKEW_MAX_MS } from '../../src/domain/hybrid-clock.js';
 import { DEFAULT_LIMITS } from '../../src/domain/request-fields.js';
+import type { CoordinatorStore } from '../../src/ports/coordinator-store.js';
 import type { Random } from '../../src/ports/random.js';
 import type { CoordinatorServices } from '../../src/services/coordinator-services.js';
 import type { MemoryMetadata } from '../support/memory-metadata.js';
 import { silentLog } from '../support/silent-log.js';
 import type { VirtualClock } from '../support/virtual-clock.js';
 import type { VirtualNetwork } from '../support/virtual-network.js';
-import { remoteStores, type StoreConduct } from './remote-stores.js';
+import { type RemoteStores, remoteStores, type StoreConduct } from './remote-stores.js';
 import { CLUSTER_SECRET } from './sim-node.js';
 import { SimProcess } from './sim-process.js';
 
 const START_AGAIN_MS = 200;
+/** A heartbeat's answer is at most so old. */
+const COMPARED_WITHIN_MS = 1000;
 /** Shorter than the product's defaults, so that a second of virtual time holds more of what matters. */
 const TIMEOUTS = { replicaMs: 500, twinWaitMs: 700, leaseMs: 1000 };
 
@@ -31,6 +35,8 @@ export class SimCoordinator {
   readonly #parts: SimCoordinatorParts;
   #process: SimProcess;
   #assembled: AssembledCoordinator | undefined;
+  /** How far the metadata store's clock was ahead of the world's when it was last asked for. */
+  #storeSkewMs = 0;
 
   constructor(parts: SimCoordinatorParts) {
     this.#parts = parts;
@@ -53,9 +59,14 @@ export class SimCoordinator {
     return this.#process.alive && this.#assembled?.readiness().ready === true;
   }
 
+  /** Whether it was told the store's time and can tell by its own clocks that its wall clock is too far off to take writes. */
+  get knowsThatItsClockIsOff(): boolean {
+    return Math.abs(this.skewMs - this.#storeSkewMs) > CLOCK_SKEW_MAX_MS + COMPARED_WITHIN_MS;
+  }
+
   /** Starts, again and again while the metadata store is away, as whoever supervises it would. */
   async start(): Promise<void> {
-    const { clock, network, random, metadata, store, coordinatorId } = this.#parts;
+    const { clock, network, random, coordinatorId } = this.#parts;
     const process = new SimProcess(coordinatorId, clock);
     process.skewMs = this.skewMs;
     this.#process = process;
@@ -68,7 +79,7 @@ export class SimCoordinator {
         limits: DEFAULT_LIMITS,
         timeouts: TIMEOUTS,
         transport: network.transportOf(process),
-        stores: remoteStores(clock, process, metadata, store),
+        stores: this.#stores(process),
         clock: process,
         random,
         log: silentLog,
@@ -81,6 +92,17 @@ export class SimCoordinator {
         if (this.#process === process) void this.start();
       });
     }
+  }
+
+  #stores(process: SimProcess): RemoteStores {
+    const { clock, metadata, store } = this.#parts;
+    const stores = remoteStores(clock, process, metadata, store);
+    const heartbeat: CoordinatorStore['heartbeat'] = async (coordinatorId, incarnation) => {
+      const told = await stores.coordinators.heartbeat(coordinatorId, incarnation);
+      this.#storeSkewMs = told.storeWallMs - clock.wallMs();
+      return told;
+    };
+    return { ...stores, coordinators: { ...stores.coordinators, heartbeat } };
   }
 
   crash(): void {

@@ -4,6 +4,7 @@ import { StorageNode } from '../../src/storage-node/storage-node.js';
 import { MemoryDisk, MemoryStorageEngine } from '../support/memory-storage-engine.js';
 import type { VirtualClock } from '../support/virtual-clock.js';
 import type { VirtualNetwork } from '../support/virtual-network.js';
+import type { DiskWatch } from './disk-watch.js';
 import { SimProcess } from './sim-process.js';
 
 export const CLUSTER_SECRET = Buffer.from('the secret of a virtual cluster');
@@ -14,6 +15,7 @@ export interface SimNodeParts {
   readonly network: VirtualNetwork;
   readonly random: Random;
   readonly flushMs: () => number;
+  readonly watch: DiskWatch;
   /** The node's engine failed, so its process ends, as the real one's does. */
   readonly onFailure: (failure: unknown) => void;
 }
@@ -26,8 +28,8 @@ export class SimNode {
   port: number;
   /** Its wall clock's lead, over all its starts. */
   skewMs = 0;
-  /** False while a fault has its data folder emptied or damaged. */
-  folderIsWhole = true;
+  /** What a fault has done to its data folder. */
+  folder: 'whole' | 'emptied' | 'damaged' = 'whole';
   readonly #parts: SimNodeParts;
   #process: SimProcess;
   #engine: MemoryStorageEngine | undefined;
@@ -37,6 +39,7 @@ export class SimNode {
     this.#parts = parts;
     this.nodeId = parts.nodeId;
     this.port = port;
+    parts.watch.watch(parts.nodeId, this.disk);
     this.#process = new SimProcess(parts.nodeId, parts.clock);
     this.#process.kill();
   }
@@ -51,7 +54,7 @@ export class SimNode {
   }
 
   async start(): Promise<void> {
-    const { clock, network, random, flushMs, onFailure, nodeId } = this.#parts;
+    const { clock, network, random, flushMs, watch, onFailure, nodeId } = this.#parts;
     const process = new SimProcess(nodeId, clock);
     process.skewMs = this.skewMs;
     const engine = new MemoryStorageEngine(this.disk, process, flushMs);
@@ -67,6 +70,7 @@ export class SimNode {
     if (this.#process !== process) return;
     if (node === undefined) return this.crash(0);
     this.#node = node;
+    watch.opened(nodeId, node.records.greatestTimestampUs);
     network.listen(this, process, (connection) => {
       const session = new ReplicaSession({
         node,
@@ -92,6 +96,17 @@ export class SimNode {
   crash(flushes: number): void {
     this.#process.kill();
     this.#engine?.crash(flushes);
+  }
+
+  /** Starts on what another folder holds; returns what this one held. */
+  swapFolder(entries: ReadonlyMap<string, Uint8Array>): ReadonlyMap<string, Uint8Array> {
+    this.crash(0);
+    const held = new Map(this.disk.entries);
+    this.disk.entries.clear();
+    for (const [name, value] of entries) this.disk.entries.set(name, value);
+    this.#parts.watch.watch(this.nodeId, this.disk, true);
+    void this.start();
+    return held;
   }
 
   jumpClock(skewMs: number): void {

@@ -2,6 +2,8 @@ import { MemoryMetadata } from '../support/memory-metadata.js';
 import { seededRandom } from '../support/seeded-random.js';
 import { VirtualClock } from '../support/virtual-clock.js';
 import { type Fate, VirtualNetwork } from '../support/virtual-network.js';
+import { DiskWatch } from './disk-watch.js';
+import { STATEMENT_TIMEOUT_MS } from './remote-stores.js';
 import { SeededChoice } from './seeded-choice.js';
 import { SimCoordinator } from './sim-coordinator.js';
 import { SimNode } from './sim-node.js';
@@ -9,7 +11,13 @@ import { SimProcess } from './sim-process.js';
 
 export const VIRTUAL_NODES = 4;
 const SLOW_MAX_MS = 150;
+const SKEW_USUAL_MAX_MS = 50;
+/** A statement that nobody waits for any more runs by then. */
+const LATE_MAX_MS = 4000;
 export const TENANT = 'demo';
+const OTHER_TENANT = 'other';
+/** Of another tenant, and the only key that is written at level one. */
+export const RELAXED_KEY = 'relaxed';
 
 /** What the network and the stores do at the moment; faults change it. */
 export interface Weather {
@@ -18,6 +26,8 @@ export interface Weather {
   dropped: number;
   doubled: number;
   overtaken: number;
+  /** How fast bytes leave for a peer; undefined: at once. */
+  bytesPerMs: number | undefined;
   flushMaxMs: number;
   storeLatencyMaxMs: number;
   storeDown: boolean;
@@ -45,6 +55,10 @@ export class SimWorld {
   readonly network: VirtualNetwork;
   /** Things that must never happen, seen while the world ran. */
   readonly violations: string[] = [];
+  /** A storage node was set back to an earlier state of its folder, and has forgotten what it acknowledged since. */
+  hasForgotten = false;
+  /** The last late statement has run at the metadata store by then. */
+  lateUntilMs = 0;
   #nextPort = 7000;
 
   constructor(seed: number) {
@@ -61,6 +75,7 @@ export class SimWorld {
         return choice.between(weather.latencyMinMs, far ? SLOW_MAX_MS : weather.latencyMaxMs);
       },
       fate: (from) => this.#fate(from),
+      bytesPerMs: () => weather.bytesPerMs,
       cut: (from, to) => weather.cuts.has(`${from}>${to}`),
     });
     const conduct = {
@@ -73,23 +88,31 @@ export class SimWorld {
         if (choice.chance(weather.storeAnswerLost)) return 'answer_lost' as const;
         return choice.chance(weather.storeLate) ? ('late' as const) : ('answered' as const);
       },
+      lateMs: () => {
+        const lateMs = choice.between(STATEMENT_TIMEOUT_MS, LATE_MAX_MS);
+        this.lateUntilMs = Math.max(this.lateUntilMs, clock.monotonicMs() + lateMs);
+        return lateMs;
+      },
     };
     const { network, metadata } = this;
     const flushMs = () => choice.between(0.3, weather.flushMaxMs);
+    const watch = new DiskWatch(this.violations);
     this.nodes = ['a', 'b', 'c', 'd', 'e'].slice(0, choice.oneOf([3, 3, 3, 4, 5])).map((nodeId) => {
       const onFailure = (failure: unknown) => this.#nodeFailed(nodeId, failure);
-      return new SimNode({ nodeId, clock, network, random, flushMs, onFailure }, this.#nextPort++);
+      return new SimNode({ nodeId, clock, network, random, flushMs, watch, onFailure }, this.#nextPort++);
     });
     this.coordinators = ['k1', 'k2', 'k3']
       .slice(0, choice.oneOf([2, 2, 3]))
       .map((coordinatorId) => new SimCoordinator({ coordinatorId, clock, network, random, metadata, store: conduct }));
+    // No two clocks agree, even where nothing is wrong with them.
+    for (const coordinator of this.coordinators) coordinator.jumpClock(choice.between(-1, 1) * SKEW_USUAL_MAX_MS);
   }
 
   get nowMs(): number {
     return this.clock.monotonicMs();
   }
 
-  /** Starts everything on metadata that has the nodes as members and the tenant already. */
+  /** Starts everything on metadata that has the nodes as members and the tenants already. */
   async begin(): Promise<void> {
     await this.clock.settle(Promise.all(this.nodes.map((node) => node.start())));
     for (const { nodeId, host, port, node } of this.nodes) {
@@ -104,14 +127,10 @@ export class SimWorld {
         storeId,
       });
     }
-    this.metadata.tenants.set(TENANT, {
-      tenantId: TENANT,
-      number: 1,
-      replicationFactor: 3,
-      createdAt: 1,
-      updatedAt: 1,
-    });
-    this.metadata.nextTenantNumber = 2;
+    for (const tenantId of [TENANT, OTHER_TENANT]) {
+      const number = this.metadata.nextTenantNumber++;
+      this.metadata.tenants.set(tenantId, { tenantId, number, replicationFactor: 3, createdAt: 1, updatedAt: 1 });
+    }
     await this.clock.settle(Promise.all(this.coordinators.map((coordinator) => coordinator.start())));
     await this.clock.advance(50);
   }
@@ -142,6 +161,10 @@ export class SimWorld {
   }
 }
 
+export function tenantOf(key: string): string {
+  return key === RELAXED_KEY ? OTHER_TENANT : TENANT;
+}
+
 export function fairWeather(): Weather {
   return {
     latencyMinMs: 0.1,
@@ -149,6 +172,7 @@ export function fairWeather(): Weather {
     dropped: 0,
     doubled: 0,
     overtaken: 0,
+    bytesPerMs: undefined,
     flushMaxMs: 2,
     storeLatencyMaxMs: 1,
     storeDown: false,

@@ -68,11 +68,35 @@ export const SURROUNDING_FAULTS: readonly FaultKind[] = [
     },
   },
   {
+    name: 'narrow_links',
+    inject: ({ weather, choice }) => {
+      // Long values wait for each other, and for longer than their deadlines.
+      const bytesPerMs = choice.oneOf([500, 2000, 20_000]);
+      weather.bytesPerMs = bytesPerMs;
+      const undo = () => {
+        weather.bytesPerMs = undefined;
+      };
+      return { what: `links carry ${bytesPerMs} bytes a millisecond`, undo };
+    },
+  },
+  {
     name: 'slow_node',
     inject: ({ weather, choice, nodes }) => {
       const { nodeId } = choice.oneOf(nodes);
       weather.slow.add(nodeId);
       return { what: `storage node ${nodeId} is slow to reach`, undo: () => void weather.slow.delete(nodeId) };
+    },
+  },
+  {
+    name: 'slow_coordinator',
+    inject: ({ weather, choice, coordinators }) => {
+      // What it was told is old when it hears it: others have written meanwhile.
+      const { coordinatorId } = choice.oneOf(coordinators);
+      if (coordinators.some((one) => weather.slow.has(one.coordinatorId))) return undefined;
+      weather.slow.add(coordinatorId);
+      const undo = () => void weather.slow.delete(coordinatorId);
+      const what = `everything takes long to and from coordinator ${coordinatorId}`;
+      return { what, undo, forMs: choice.between(50, 2000) };
     },
   },
   {

@@ -6,6 +6,8 @@ export class MemoryDisk {
   readonly entries = new Map<string, Uint8Array>();
   /** Every commit fails from now on, as on a full disk. */
   full = false;
+  /** Called when a commit has reached it. */
+  onStored: (writes: readonly EngineWrite[]) => void = () => {};
 }
 
 interface Commit {
@@ -102,6 +104,7 @@ export class MemoryStorageEngine implements StorageEngine {
       else this.#disk.entries.set(name, value);
       this.#forget(name, commit);
     }
+    this.#disk.onStored(commit.writes);
   }
 
   #forget(name: string, commit: Commit): void {

@@ -52,6 +52,9 @@ export class VirtualClock implements Clock {
   #monotonicMs = 0;
   #order = 0;
   #live = 0;
+  #asked = 0;
+  /** How often it was asked for the time in one step at most: something spins where that is more than a few times. */
+  mostAsked = 0;
   readonly #onCancel = () => void this.#live--;
   /** A binary heap: the earliest first, in order of scheduling among equals. */
   readonly #heap: Due[] = [];
@@ -66,6 +69,7 @@ export class VirtualClock implements Clock {
   }
 
   monotonicMs(): number {
+    this.mostAsked = Math.max(this.mostAsked, ++this.#asked);
     return this.#monotonicMs;
   }
 
@@ -114,6 +118,7 @@ export class VirtualClock implements Clock {
           if (next === undefined) return resolve();
           this.#monotonicMs = Math.max(this.#monotonicMs, next.atMs);
           this.#live--;
+          this.#asked = 0;
           next.fire();
         } catch (error) {
           return reject(error);

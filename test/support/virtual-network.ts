@@ -61,11 +61,20 @@ const MOMENT_MS = 1e-6;
 export class VirtualNetwork {
   readonly #clock: VirtualClock;
   readonly #conduct: NetworkConduct;
+  /** When everything that was ever sent has left. */
+  #busyUntilMs = 0;
+  readonly #onBusy = (untilMs: number) => {
+    this.#busyUntilMs = Math.max(this.#busyUntilMs, untilMs);
+  };
   readonly #listeners = new Map<string, { readonly endpoint: Endpoint; readonly accept: Accept }>();
 
   constructor(clock: VirtualClock, conduct: NetworkConduct) {
     this.#clock = clock;
     this.#conduct = conduct;
+  }
+
+  get busyUntilMs(): number {
+    return this.#busyUntilMs;
   }
 
   listen({ host, port }: NodeAddress, endpoint: Endpoint, accept: Accept): void {
@@ -79,8 +88,8 @@ export class VirtualNetwork {
   #open(client: Endpoint, { host, port }: NodeAddress, sink: ReplicaSink): ReplicaConnection {
     const listener = this.#listeners.get(`${host}:${port}`);
     const server = listener?.endpoint ?? { name: `${host}:${port}`, alive: false, run: () => {} };
-    const up = new Line(this.#clock, this.#conduct, client, server);
-    const down = new Line(this.#clock, this.#conduct, server, client);
+    const up = new Line(this.#clock, this.#conduct, client, server, this.#onBusy);
+    const down = new Line(this.#clock, this.#conduct, server, client, this.#onBusy);
     let over = false;
     let acceptor: Acceptor | undefined;
     const hangUp = (reason: string) => {
@@ -131,16 +140,24 @@ class Line {
   readonly #conduct: NetworkConduct;
   readonly #from: Endpoint;
   readonly #to: Endpoint;
+  readonly #onBusy: (untilMs: number) => void;
   #lastMs = 0;
   /** When what was sent so far has left. */
   #leftAtMs = 0;
   #waking = false;
 
-  constructor(clock: VirtualClock, conduct: NetworkConduct, from: Endpoint, to: Endpoint) {
+  constructor(
+    clock: VirtualClock,
+    conduct: NetworkConduct,
+    from: Endpoint,
+    to: Endpoint,
+    onBusy: (untilMs: number) => void,
+  ) {
     this.#clock = clock;
     this.#conduct = conduct;
     this.#from = from;
     this.#to = to;
+    this.#onBusy = onBusy;
   }
 
   get isDrained(): boolean {
@@ -150,7 +167,9 @@ class Line {
   /** Keeps the line busy for as long as so many bytes take to leave. */
   occupy(bytes: () => number): void {
     const bytesPerMs = this.#conduct.bytesPerMs?.(this.#from.name, this.#to.name);
-    if (bytesPerMs !== undefined) this.#leftAtMs = Math.max(this.#leftAtMs, this.#nowMs) + bytes() / bytesPerMs;
+    if (bytesPerMs === undefined) return;
+    this.#leftAtMs = Math.max(this.#leftAtMs, this.#nowMs) + bytes() / bytesPerMs;
+    this.#onBusy(this.#leftAtMs);
   }
 
   /** Calls back when the line takes more, unless it does so now. */
