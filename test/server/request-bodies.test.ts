@@ -4,6 +4,7 @@ import { text } from 'node:stream/consumers';
 import { describe, expect, it } from 'vitest';
 import { inOnePart, RequestBodies } from '../../src/server/request-bodies.js';
 import { eventually } from '../support/eventually.js';
+import { envelope, grpcCall } from '../support/grpc-call.js';
 import { RawConnection } from '../support/raw-connection.js';
 import { serveCoordinator } from '../support/served-coordinator.js';
 
@@ -98,6 +99,32 @@ describe('the bodies of requests', () => {
       await served.stop();
     },
   );
+
+  it('of unary gRPC are given back when their stream is over, answered or not', async () => {
+    const served = await serveCoordinator();
+    const session = connect(served.baseUrl);
+    const post = () => session.request({ ':method': 'POST', ':path': WRITE, 'content-type': 'application/grpc' });
+    const cut = post();
+    cut.on('error', () => {}).write(Buffer.alloc(3000));
+    await eventually(() => served.bodies.bytes > 0);
+    cut.close();
+    await eventually(() => served.bodies.bytes === 0);
+    const answered = post();
+    answered.end(Buffer.alloc(5));
+    await once(answered.resume(), 'end');
+    await eventually(() => served.bodies.bytes === 0);
+    session.destroy();
+    await served.stop();
+  });
+
+  it('of unary gRPC are counted once when another handler takes them over', async () => {
+    const budget = { bytesMax: 5000, connectionBytesMax: 5000 };
+    const served = await serveCoordinator({}, { bodies: budget });
+    const { trailers } = await grpcCall(`${served.baseUrl}${WRITE}`, envelope(Buffer.alloc(3000)));
+    expect(trailers.get('grpc-message')).toContain('INVALID_REQUEST');
+    await eventually(() => served.bodies.bytes === 0);
+    await served.stop();
+  });
 
   it.each(['application/grpc-web+proto', 'application/grpc+json'])(
     'are counted as %s, too, when more is declared than may be sent',

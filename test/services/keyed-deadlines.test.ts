@@ -62,6 +62,23 @@ describe('while the metadata store hangs, a keyed write', () => {
   });
 });
 
+describe('a keyed write that is reserved after its deadline', () => {
+  it('has it deleted, for its client was told that nothing is written', async () => {
+    await keyed.cluster.clock.advance(10_000);
+    one.store.delay('reserve', (done) => void keyed.cluster.clock.after(2000, done));
+    const beganMs = nowMs();
+    expect(await keyed.failure(one.send({ withinMs: 1000 }))).toMatchObject({
+      kind: 'deadline_exceeded',
+      outcomeUnknown: false,
+    });
+    expect(nowMs() - beganMs).toBe(1000);
+    await keyed.cluster.clock.advance(2000);
+    expect(one.store.seen).toEqual(['reserve', 'forget']);
+    expect(keyed.row).toBeUndefined();
+    expect(keyed.held).toEqual(['', '', '']);
+  });
+});
+
 describe('a keyed write whose reservation may or may not have been stored', () => {
   it('has it deleted as soon as the store is back, for its client was told that nothing is written', async () => {
     one.store.set('lossy', 'reserve');

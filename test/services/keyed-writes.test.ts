@@ -86,6 +86,22 @@ describe('an acknowledged keyed write whose answer could not be stored', () => {
     expect(await keyed.settle(one.send())).toMatchObject({ isDuplicate: true, clock: [dotOf(first)] });
   });
 
+  it('is told so after a take-over whose answer was lost, too', async () => {
+    const first = await acknowledged();
+    other.store.set('lossy', 'takeOver');
+    expect(await keyed.failure(other.send())).toMatchObject({ kind: 'metadata_unavailable', outcomeUnknown: true });
+    expect(await keyed.settle(one.send())).toMatchObject({ isDuplicate: true, clock: [dotOf(first)] });
+  });
+
+  it('keeps its row when a take-over fails before it has sent anything', async () => {
+    const first = await acknowledged();
+    other.store.on('takeOver', () => keyed.setReplicas('down'));
+    expect(await keyed.failure(other.send())).toMatchObject({ kind: 'quorum_not_reached', outcomeUnknown: true });
+    expect(keyed.row?.dot).toEqual(dotOf(first));
+    keyed.setReplicas('up');
+    expect(await keyed.settle(one.send())).toMatchObject({ isDuplicate: true, clock: [dotOf(first)] });
+  });
+
   it('gets its answer stored whole once the store is back', async () => {
     one.store.set('away', 'storeAnswer');
     const first = await keyed.settle(one.send());

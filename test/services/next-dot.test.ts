@@ -71,6 +71,16 @@ describe('a dot', () => {
     expect(await take('quorum', other)).toMatchObject({ actor: 'me@1' });
   });
 
+  it('follows the only copy of its key also at a node that nobody knew to hold something ahead', async () => {
+    const aheadUs = nowUs() + 2 * HOUR_MS * 1000;
+    await store('a', aheadUs);
+    const { replicas } = cluster;
+    const told = replicas.state.bind(replicas);
+    replicas.state = (nodeId) => ({ ...told(nodeId), greatestTimestampUs: 0 });
+    for (const id of ['b', 'c']) replicas.node(id).delayMs = 0.6;
+    expect(await take()).toEqual({ actor: 'me@1.1', timestamp: aheadUs + 1 });
+  });
+
   it('does not wait for a node that is known to hold something ahead but is away', async () => {
     await store('a', nowUs() + 2 * HOUR_MS * 1000);
     cluster.replicas.node('a').conduct = 'down';

@@ -172,6 +172,18 @@ describe('a replicated write', () => {
     expect(answer.replicaCount).toBe(3);
   });
 
+  it('is taken by every node where one has passed it already, hours ahead', async () => {
+    const aheadUs = (cluster.clock.wallMs() + 2 * 3_600_000) * 1000;
+    cluster.replicas.node('a').skewMs = 3 * 3_600_000;
+    for (const id of ['b', 'c']) cluster.replicas.node(id).conduct = 'down';
+    const greater = { actor: 'ahead@1', timestamp: aheadUs + 1 };
+    await cluster.clock.settle(writes.send(target, greater, value, 'one', context()));
+    for (const id of ['b', 'c']) cluster.replicas.node(id).conduct = 'up';
+    const dot = { actor: 'me@1.1', timestamp: aheadUs };
+    const answer = await cluster.clock.settle(writes.send(target, dot, value, 'all', context()));
+    expect(answer.replicaCount).toBe(3);
+  });
+
   it('stays refused where no replica has what lies hours ahead, and nothing was written', async () => {
     const dot = { actor: 'ahead@1', timestamp: (cluster.clock.wallMs() + 2 * 3_600_000) * 1000 };
     const error = await failure(writes.send(target, dot, value, 'one', context()));

@@ -81,6 +81,17 @@ describe('changes of idempotency rows', () => {
     expect(dropped()).toEqual([expected]);
   });
 
+  it.each(['up', 'away'] as const)('take room until they are made: %s at first', async (conduct) => {
+    for (let round = 0; round < 3; round++) {
+      store.set(conduct);
+      addAll(6000);
+      await clock.advance(0);
+      store.set('up');
+      await clock.advance(10_000);
+    }
+    expect(log.lines).toEqual([]);
+  });
+
   it('are dropped when they are too old', async () => {
     store.set('away');
     addAll(300);

@@ -12,6 +12,7 @@ export class ScriptedIdempotencyStore implements IdempotencyStore {
   readonly #hooks = new Map<Method, () => void>();
   /** Kept, as a driver keeps a statement that is under way. */
   readonly #unanswered: unknown[] = [];
+  readonly #delays = new Map<Method, (done: () => void) => void>();
   /** What it was asked, in order. */
   readonly seen: Method[] = [];
 
@@ -26,6 +27,11 @@ export class ScriptedIdempotencyStore implements IdempotencyStore {
   /** What happens each time when it is asked. */
   on(method: Method, hook: () => void): void {
     this.#hooks.set(method, hook);
+  }
+
+  /** What passes each time before an answer that it gives arrives. */
+  delay(method: Method, pass: (done: () => void) => void): void {
+    this.#delays.set(method, pass);
   }
 
   readonly reserve: IdempotencyStore['reserve'] = (...args) => this.#ask('reserve', () => this.#store.reserve(...args));
@@ -44,7 +50,7 @@ export class ScriptedIdempotencyStore implements IdempotencyStore {
     this.#hooks.get(method)?.();
     switch (this.#conduct.get(method) ?? 'up') {
       case 'up':
-        return work();
+        return this.#later(method, work());
       case 'away':
         return Promise.reject(new MetadataUnavailableError('the metadata store (PostgreSQL) is away'));
       case 'lossy':
@@ -54,6 +60,11 @@ export class ScriptedIdempotencyStore implements IdempotencyStore {
       case 'silent':
         return new Promise((resolve) => void this.#unanswered.push(resolve));
     }
+  }
+
+  #later<Result>(method: Method, answer: Promise<Result>): Promise<Result> {
+    const pass = this.#delays.get(method);
+    return pass === undefined ? answer : new Promise<void>(pass).then(() => answer);
   }
 }
 
