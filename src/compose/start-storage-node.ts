@@ -30,6 +30,8 @@ export interface StorageNodeOptions {
   readonly log: Log;
   /** How long to wait for a predecessor to let the data folder go. */
   readonly lockWaitMs?: number;
+  /** With less free space of the data folder's disk no writes are taken; undefined stands for no such floor. */
+  readonly freeBytesMin?: number;
   /** The boot of a host that is gone for good, whose lock on the data folder is taken over. */
   readonly takeOver?: string | undefined;
   /** The storage engine failed: the node serves nothing any more. */
@@ -62,7 +64,8 @@ export async function startStorageNode(options: StorageNodeOptions): Promise<Run
   try {
     // LMDB flushes its file, but not the name of a file that it made.
     for (const folder of [join(dataFolder, 'records'), dataFolder]) await flushFolder(folder);
-    const node = await StorageNode.open({ nodeId, engine, clock, random, onFailure });
+    const disk = { freeBytes: () => freeBytes(dataFolder), freeBytesMin: options.freeBytesMin ?? 0 };
+    const node = await StorageNode.open({ nodeId, engine, clock, random, disk, onFailure });
     const host = { node, clusterSecret, clock, random, onFailure, diskUsagePercent: () => diskUsage(dataFolder) };
     const replica = replicaRoutes(host);
     const handler = connectNodeAdapter({
@@ -98,4 +101,10 @@ export async function startStorageNode(options: StorageNodeOptions): Promise<Run
 async function diskUsage(folder: string): Promise<number> {
   const { blocks, bfree } = await statfs(folder);
   return blocks === 0 ? 0 : ((blocks - bfree) / blocks) * 100;
+}
+
+/** Without what is reserved for root. */
+async function freeBytes(folder: string): Promise<number> {
+  const { bavail, bsize } = await statfs(folder);
+  return bavail * bsize;
 }

@@ -32,7 +32,7 @@ export function executeBatch(host: BatchHost, { epoch, operations }: Batch): voi
 export function executeOperation(host: BatchHost, epoch: number, operation: Operation): void {
   const { node } = host;
   const served = node.serves(epoch) || ofAnyEpoch(operation);
-  const settled = served ? run(host, operation) : fenced(node);
+  const settled = served ? run(host, operation, epoch) : fenced(node);
   const { id, kind } = operation;
   if (settled instanceof Promise || node.fenceFlushed !== undefined) {
     const bytes = kind.case === 'write' ? kind.value.record.length : 0;
@@ -69,7 +69,7 @@ function answerOf(id: number, kind: AnswerKind): Answer {
   return { $typeName: 'storage.v1.Answer', id, kind };
 }
 
-function run(host: BatchHost, { kind }: Operation): AnswerKind | Promise<AnswerKind> {
+function run(host: BatchHost, { kind }: Operation, epoch: number): AnswerKind | Promise<AnswerKind> {
   const { node } = host;
   switch (kind.case) {
     case 'ask':
@@ -81,7 +81,7 @@ function run(host: BatchHost, { kind }: Operation): AnswerKind | Promise<AnswerK
     case 'describe':
       return describe(host);
     case 'join':
-      return join(node);
+      return join(node, epoch);
     case 'recall':
       return recall(node, kind.value);
     default:
@@ -119,6 +119,8 @@ function written(result: MergeResult): AnswerKind {
         return failure(Failure_Reason.FUTURE_DOT, message);
       case 'malformed':
         return failure(Failure_Reason.MALFORMED, message);
+      case 'disk_full':
+        return failure(Failure_Reason.DISK_FULL, message);
     }
   }
   const clock = result.asSent ? new Uint8Array(0) : encodeClock(result.clock);
@@ -151,11 +153,20 @@ async function describe({ node, diskUsagePercent }: BatchHost): Promise<AnswerKi
   return { case: 'describe', value: { $typeName: 'storage.v1.DescribeAnswer', ...figures } };
 }
 
-/** The node may become a member, and be written to, while its records are erased. */
-async function join(node: StorageNode): Promise<AnswerKind> {
-  const isErased = await node.records.eraseAll(() => !node.mayBeMember);
-  if (!isErased) return failure(Failure_Reason.MEMBER, 'the node is a member and keeps its records');
-  return { case: 'join', value: { $typeName: 'storage.v1.JoinAnswer' } };
+/**
+ * The node may become a member while it erases, and acknowledge writes: each piece of the erasure is added in a turn in
+ * which the node is at the batch's epoch and no member.
+ */
+async function join(node: StorageNode, epoch: number): Promise<AnswerKind> {
+  switch (await node.records.eraseAll(() => node.serves(epoch) && !node.mayBeMember)) {
+    case 'erased':
+      return { case: 'join', value: { $typeName: 'storage.v1.JoinAnswer' } };
+    case 'disk_full':
+      return failure(Failure_Reason.DISK_FULL, 'disk full, not erased');
+    case 'stopped':
+      if (!node.serves(epoch)) return fenced(node);
+      return failure(Failure_Reason.MEMBER, 'the node is a member and keeps its records');
+  }
 }
 
 function recall(node: StorageNode, { knownEpoch }: Recall): AnswerKind {

@@ -4,10 +4,13 @@ import { mergeRecords, sameRecord, type VersionedRecord } from '../domain/record
 import type { Clock } from '../ports/clock.js';
 import type { StorageEngine } from '../ports/storage-engine.js';
 import { decodeRecord, encodeRecord } from '../wire/record-format.js';
+import type { DiskRoom } from './disk-room.js';
 import type { GroupCommit, OpenCommit } from './group-commit.js';
 import { countWrite, greatestTimestampWrite, type NodeMeta, RECORDS_END } from './node-meta.js';
 
+/** A piece of an erasure: what one commit removes, and reads for that. */
 const ERASED_AT_ONCE = 1000;
+const ERASED_BYTES_AT_ONCE = 4 * 1024 ** 2;
 
 /**
  * Held: the record's dot is the node's version. Passed: its version is greater. Both with the clock after the merge;
@@ -15,7 +18,11 @@ const ERASED_AT_ONCE = 1000;
  */
 export type MergeResult =
   | { readonly kind: 'held' | 'passed'; readonly clock: VectorClock; readonly asSent: boolean }
-  | { readonly kind: 'refused'; readonly reason: 'corrupt' | 'future_dot' | 'malformed'; readonly message: string };
+  | { readonly kind: 'refused'; readonly reason: RefusalReason; readonly message: string };
+
+type RefusalReason = 'corrupt' | 'future_dot' | 'malformed' | 'disk_full';
+
+export type ErasureResult = 'erased' | 'stopped' | 'disk_full';
 
 export type ReadingResult =
   | { readonly kind: 'absent' }
@@ -28,7 +35,9 @@ interface StoredRecord {
   readonly bytes: Uint8Array;
 }
 
-interface Unflushed extends StoredRecord {
+interface Unflushed {
+  /** Undefined for an erased record. */
+  readonly stored: StoredRecord | undefined;
   readonly commit: OpenCommit;
 }
 
@@ -40,14 +49,16 @@ export class RecordStore {
   readonly #engine: StorageEngine;
   readonly #commits: GroupCommit;
   readonly #clock: Clock;
+  readonly #room: DiskRoom;
   readonly #unflushed = new Map<string, Unflushed>();
   readonly #counts: Map<number, number>;
   #greatestTimestampUs: number;
 
-  constructor(engine: StorageEngine, commits: GroupCommit, clock: Clock, meta: NodeMeta) {
+  constructor(engine: StorageEngine, commits: GroupCommit, clock: Clock, room: DiskRoom, meta: NodeMeta) {
     this.#engine = engine;
     this.#commits = commits;
     this.#clock = clock;
+    this.#room = room;
     this.#counts = new Map(meta.counts);
     this.#greatestTimestampUs = meta.greatestTimestampUs;
   }
@@ -92,7 +103,7 @@ export class RecordStore {
     }
     const name = nameOf(storageKey);
     const unflushed = this.#unflushed.get(name);
-    const stored = unflushed ?? this.#load(storageKey);
+    const stored = unflushed === undefined ? this.#load(storageKey) : unflushed.stored;
     if (stored !== undefined && 'message' in stored) {
       return { kind: 'refused', reason: 'corrupt', message: stored.message };
     }
@@ -103,7 +114,12 @@ export class RecordStore {
     if (merged === stored?.record) {
       return unflushed === undefined ? result : unflushed.commit.flushed.then(() => result);
     }
-    const commit = this.#put(storageKey, name, { record: merged, bytes: asSent ? bytes : encodeRecord(merged) });
+    const mergedBytes = asSent ? bytes : encodeRecord(merged);
+    if (!this.#room.take(storageKey.length + mergedBytes.length)) {
+      return { kind: 'refused', reason: 'disk_full', message: 'disk full, not taken' };
+    }
+    const commit = this.#commits.open();
+    this.#put(commit, storageKey, name, { record: merged, bytes: mergedBytes });
     this.#count(commit, tenantNumber, live(merged) - live(stored?.record));
     this.#raiseGreatest(commit, dot.timestamp);
     return commit.flushed.then(() => result);
@@ -113,8 +129,10 @@ export class RecordStore {
   read(storageKey: Uint8Array): ReadingResult | Promise<ReadingResult> {
     const unflushed = this.#unflushed.get(nameOf(storageKey));
     if (unflushed !== undefined) {
-      const { record, bytes, commit } = unflushed;
+      const { stored, commit } = unflushed;
       // Newer versions may pile up meanwhile; this one is flushed then, which is all that an answer needs.
+      if (stored === undefined) return commit.flushed.then(() => ({ kind: 'absent' }));
+      const { record, bytes } = stored;
       return commit.flushed.then(() => ({ kind: 'record', record, bytes }));
     }
     const stored = this.#load(storageKey);
@@ -123,27 +141,38 @@ export class RecordStore {
   }
 
   /**
-   * Removes all records, but not the greatest timestamp. Resolves when that is flushed.
-   * @param mayErase asked in the turn that adds a piece: from the moment it says no, nothing is removed any more
-   * @returns whether all records were removed
+   * Removes all records, but not the greatest timestamp, in pieces. Resolves when that is flushed, or stopped.
+   * @param mayErase asked in the turn that adds a piece: what is taken afterwards comes after it
    */
-  async eraseAll(mayErase: () => boolean): Promise<boolean> {
+  async eraseAll(mayErase: () => boolean): Promise<ErasureResult> {
     await this.#commits.idle();
     for (;;) {
-      if (!mayErase()) return false;
-      const keys: Uint8Array[] = [];
-      for (const { key } of this.#engine.range(new Uint8Array(0), RECORDS_END)) {
-        if (keys.push(key) >= ERASED_AT_ONCE) break;
-      }
+      if (!(await this.#room.hasForOwnEntries())) return 'disk_full';
+      if (!mayErase()) return 'stopped';
       const commit = this.#commits.open();
-      for (const key of keys) commit.add({ key, value: undefined });
-      if (keys.length === 0) {
-        for (const tenantNumber of this.#counts.keys()) commit.add(countWrite(tenantNumber, 0));
-        this.#counts.clear();
-      }
+      const isLast = this.#erasePiece(commit) === 0;
       await commit.flushed;
-      if (keys.length === 0) return true;
+      if (isLast) return 'erased';
     }
+  }
+
+  #erasePiece(commit: OpenCommit): number {
+    let erased = 0;
+    let bytes = 0;
+    for (const { key, value } of this.#engine.range(new Uint8Array(0), RECORDS_END)) {
+      const name = nameOf(key);
+      // What was added since the last piece was begun is not the engine's yet.
+      const unflushed = this.#unflushed.get(name);
+      const decoded = unflushed === undefined ? decodeRecord(value) : undefined;
+      const record = decoded?.kind === 'record' ? decoded.record : unflushed?.stored?.record;
+      this.#count(commit, Buffer.from(key).readUInt32BE(), -live(record));
+      this.#put(commit, key, name, undefined);
+      bytes += value.length;
+      if (++erased >= ERASED_AT_ONCE || bytes >= ERASED_BYTES_AT_ONCE) break;
+    }
+    // Records that could not be read were counted once.
+    if (erased === 0) for (const [tenantNumber, count] of this.#counts) this.#count(commit, tenantNumber, -count);
+    return erased;
   }
 
   #load(storageKey: Uint8Array): StoredRecord | { readonly message: string } | undefined {
@@ -154,10 +183,9 @@ export class RecordStore {
     return { message: decoded.kind === 'corrupt' ? decoded.reason : 'the record is unusable: it has no value' };
   }
 
-  #put(key: Uint8Array, name: string, { record, bytes }: StoredRecord): OpenCommit {
-    const commit = this.#commits.open();
-    commit.add({ key, value: bytes });
-    this.#unflushed.set(name, { record, bytes, commit });
+  #put(commit: OpenCommit, key: Uint8Array, name: string, stored: StoredRecord | undefined): void {
+    commit.add({ key, value: stored?.bytes });
+    this.#unflushed.set(name, { stored, commit });
     commit.flushed.then(
       () => {
         if (this.#unflushed.get(name)?.commit === commit) this.#unflushed.delete(name);
@@ -166,7 +194,6 @@ export class RecordStore {
         // The store serves nothing any more; whoever waits for the flush is told.
       },
     );
-    return commit;
   }
 
   #count(commit: OpenCommit, tenantNumber: number, change: number): void {

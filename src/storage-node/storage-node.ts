@@ -4,6 +4,7 @@ import type { Clock } from '../ports/clock.js';
 import type { Random } from '../ports/random.js';
 import type { StorageEngine } from '../ports/storage-engine.js';
 import type { StorageKey } from '../wire/storage-key.js';
+import { DiskRoom, type DiskSpace, ENDLESS_DISK } from './disk-room.js';
 import { GroupCommit } from './group-commit.js';
 import { NodeLoad } from './node-load.js';
 import { fenceWrite, identityWrite, type NodeIdentity, readNodeMeta } from './node-meta.js';
@@ -15,6 +16,8 @@ export interface StorageNodeParts {
   readonly engine: StorageEngine;
   readonly clock: Clock;
   readonly random: Random;
+  /** Undefined where nobody runs out of room. */
+  readonly disk?: DiskSpace | undefined;
   /** The engine failed: nothing is served any more, and the process should be started anew. */
   readonly onFailure: (failure: unknown) => void;
 }
@@ -32,6 +35,7 @@ export class StorageNode {
   readonly records: RecordStore;
   readonly load = new NodeLoad();
   readonly #commits: GroupCommit;
+  readonly #room: DiskRoom;
   #identity: NodeIdentity;
   #fence: number;
   #fenceFlushed: Promise<void> | undefined;
@@ -44,29 +48,37 @@ export class StorageNode {
     identity: NodeIdentity,
     { fence, topology }: { readonly fence: number; readonly topology: Topology | undefined },
     commits: GroupCommit,
+    room: DiskRoom,
     records: RecordStore,
   ) {
     this.#identity = identity;
     this.#fence = fence;
     this.#stored = topology;
     this.#commits = commits;
+    this.#room = room;
     this.records = records;
   }
 
   /**
    * Opens what the engine's folder holds; a fresh folder gets a store id.
-   * @throws Error when the folder belongs to another node, or was written by a newer release
+   * @throws Error when the folder belongs to another node, was written by a newer release or is damaged, or when there is
+   * no room to make it
    */
-  static async open({ nodeId, engine, clock, random, onFailure }: StorageNodeParts): Promise<StorageNode> {
+  static async open({ nodeId, engine, clock, random, disk, onFailure }: StorageNodeParts): Promise<StorageNode> {
+    const room = await DiskRoom.open(disk ?? ENDLESS_DISK, clock);
     const meta = readNodeMeta(engine);
     const commits = new GroupCommit(engine, clock, onFailure);
     const identity = meta.identity ?? { nodeId, storeId: random.id(), clusterId: '' };
     if (identity.nodeId !== nodeId) {
       throw new Error(`the data folder belongs to storage node "${identity.nodeId}", not "${nodeId}"`);
     }
-    if (meta.identity === undefined) await engine.commit([identityWrite(identity)]);
+    if (meta.identity === undefined) {
+      if (!(await room.hasForOwnEntries())) throw new Error('the disk is full: there is no room for a new data folder');
+      await engine.commit([identityWrite(identity)]);
+    }
     const fence = { fence: meta.fence, topology: readTopology(engine) };
-    return new StorageNode(identity, fence, commits, new RecordStore(engine, commits, clock, meta));
+    const records = new RecordStore(engine, commits, clock, room, meta);
+    return new StorageNode(identity, fence, commits, room, records);
   }
 
   get identity(): NodeIdentity {
@@ -86,9 +98,7 @@ export class StorageNode {
   /** A fresh node belongs, durably, to the first cluster whose coordinator proved the secret. */
   async joinCluster(clusterId: string): Promise<void> {
     this.#identity = { ...this.#identity, clusterId };
-    const commit = this.#commits.open();
-    commit.add(identityWrite(this.#identity));
-    await commit.flushed;
+    await this.#keepOwnEntries();
   }
 
   /** Takes the epoch as the fence and its ring; an older epoch than the fence changes nothing. */
@@ -126,21 +136,33 @@ export class StorageNode {
   }
 
   /** Resolves when everything begun is flushed. */
-  flushed(): Promise<void> {
-    return this.#commits.idle();
+  async flushed(): Promise<void> {
+    await this.#fenceFlushed;
+    await this.#commits.idle();
   }
 
-  /** The fence and what it stands for are one commit. */
   #raiseFence(told: Topology): void {
     this.#fence = told.epoch;
     this.#stored = told;
-    const commit = this.#commits.open();
-    commit.add(fenceWrite(told.epoch));
-    commit.add(topologyWrite(told));
-    const flushed = commit.flushed.then(() => {
+    const flushed = this.#keepOwnEntries().then(() => {
       if (this.#fenceFlushed === flushed) this.#fenceFlushed = undefined;
     });
     flushed.catch(() => {});
     this.#fenceFlushed = flushed;
+  }
+
+  /**
+   * Flushes identity, fence and what the fence stands for as they are then, in one commit. While there is no room for
+   * them, whoever rests on them waits.
+   */
+  async #keepOwnEntries(): Promise<void> {
+    await this.#room.untilOwnEntriesFit();
+    const commit = this.#commits.open();
+    commit.add(identityWrite(this.#identity));
+    if (this.#stored !== undefined) {
+      commit.add(fenceWrite(this.#fence));
+      commit.add(topologyWrite(this.#stored));
+    }
+    await commit.flushed;
   }
 }

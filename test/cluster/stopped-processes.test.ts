@@ -1,6 +1,3 @@
-import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdirSync } from 'node:fs';
-import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { DEAD_AFTER_MS } from '../../src/domain/node-health.js';
 import { eventually } from '../support/eventually.js';
@@ -10,7 +7,6 @@ import { killAll } from '../support/quorate-process.js';
 describe('a cluster with', () => {
   let cluster: ProcessCluster;
   let client: CoordinatorClient;
-  let mounted: string | undefined;
 
   beforeEach(async () => {
     cluster = await ProcessCluster.make();
@@ -18,8 +14,6 @@ describe('a cluster with', () => {
   afterEach(async () => {
     for (const { process } of cluster.nodes.values()) process.kill('SIGKILL');
     await Promise.all([...cluster.nodes.values()].map(({ process }) => process.exited));
-    if (mounted !== undefined) execFileSync('umount', [mounted]);
-    mounted = undefined;
     await cluster.remove();
     await killAll();
   });
@@ -59,30 +53,5 @@ describe('a cluster with', () => {
     const { nodes } = await client.listStorageNodes({});
     expect(nodes.map(({ health }) => health)).toEqual(['up', 'up', 'up']);
     expect(process.stdout() + process.stderr()).not.toContain('it does not answer');
-  });
-
-  it('a storage node whose disk is full: it stops, others serve, and with room again nothing is lost', async ({
-    skip,
-  }) => {
-    const folder = join(cluster.folder, 'n3');
-    mkdirSync(folder);
-    const { status } = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=6m', 'tmpfs', folder], { stdio: 'ignore' });
-    if (status !== 0) return skip('this machine lets nobody mount a small file system');
-    mounted = folder;
-    client = await cluster.startThree();
-    await client.createTenant({ tenantId: 't' });
-    const value = (i: number) => Buffer.alloc(500_000, i + 1);
-    for (let i = 0; i < 16; i++) await write(`k${i}`, value(i));
-    const { process } = cluster.node('n3');
-    expect(await process.exited).toEqual({ code: 1, signal: null });
-    expect(process.stderr()).toContain('the storage engine failed');
-    for (let i = 0; i < 16; i++) expect(Buffer.compare(await read(`k${i}`), value(i))).toBe(0);
-    execFileSync('mount', ['-o', 'remount,size=64m', folder]);
-    await cluster.startNode('n3');
-    await eventually(async () => {
-      for (let i = 0; i < 16; i++) expect(Buffer.compare(await read(`k${i}`, 'all'), value(i))).toBe(0);
-      return true;
-    }, 15_000);
-    await write('k0', value(20), 'all');
   });
 });

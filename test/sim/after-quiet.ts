@@ -8,8 +8,8 @@ import { CHECKING, KEYS } from './workload.js';
 
 /** Never written: absent is an answer, too. */
 export const NEVER_WRITTEN = 'never';
-/** What was under way ends within this; then everything has to answer again within the other, backoffs and dead peers over. */
-const QUIET_MIN_MS = 700;
+/** What was under way ends within this, and nodes have looked at their disks; then everything has to answer again within the other, backoffs and dead peers over. */
+const QUIET_MIN_MS = 1200;
 const RECOVERY_MAX_MS = 12_000;
 const RECOVERY_POLL_MS = 250;
 /** Read repair in the background ends within this. */

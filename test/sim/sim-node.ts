@@ -9,6 +9,8 @@ import { SimProcess } from './sim-process.js';
 
 export const CLUSTER_SECRET = Buffer.from('the secret of a virtual cluster');
 
+const FREE_BYTES_MIN = 1024 ** 2;
+
 export interface SimNodeParts {
   readonly nodeId: string;
   readonly clock: VirtualClock;
@@ -58,13 +60,14 @@ export class SimNode {
     const process = new SimProcess(nodeId, clock);
     process.skewMs = this.skewMs;
     const engine = new MemoryStorageEngine(this.disk, process, flushMs);
+    const disk = { freeBytes: async () => this.disk.freeBytes, freeBytesMin: FREE_BYTES_MIN };
     this.#process = process;
     this.#engine = engine;
     this.#node = undefined;
-    const node = await StorageNode.open({ nodeId, engine, clock: process, random, onFailure }).catch(
+    const node = await StorageNode.open({ nodeId, engine, clock: process, random, disk, onFailure }).catch(
       (error: unknown) => {
         // A folder that is new needs room; whoever makes room starts the node again.
-        if (!this.disk.full) throw error;
+        if (this.disk.freeBytes > 0) throw error;
       },
     );
     if (this.#process !== process) return;

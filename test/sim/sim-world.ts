@@ -10,6 +10,8 @@ import { SimNode } from './sim-node.js';
 import { SimProcess } from './sim-process.js';
 
 export const VIRTUAL_NODES = 4;
+/** A supervisor's. */
+const RESTART_MS = 200;
 const SLOW_MAX_MS = 150;
 const SKEW_USUAL_MAX_MS = 50;
 /** A statement that nobody waits for any more runs by then. */
@@ -145,6 +147,8 @@ export class SimWorld {
     if (node === undefined || !node.process.alive) return;
     if (!node.disk.full) this.violations.push(`storage node ${nodeId} failed: ${String(failure)}`);
     node.crash(0);
+    // Whoever supervises it starts it again; on a full disk it then serves reads.
+    this.clock.after(RESTART_MS, () => void (node.process.alive || node.start()));
   }
 
   #fate(from: string): Fate {

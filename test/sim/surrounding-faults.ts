@@ -115,13 +115,16 @@ export const SURROUNDING_FAULTS: readonly FaultKind[] = [
     name: 'full_disk',
     inject: (world) => {
       const { disk, nodeId } = world.choice.oneOf(world.nodes);
-      disk.full = true;
+      disk.freeBytes = 0;
+      // Others may fill it faster than the node looks: a commit fails, and the node ends and starts again.
+      disk.full = world.choice.chance(0.5);
       const undo = () => {
         disk.full = false;
+        disk.freeBytes = Number.POSITIVE_INFINITY;
         const node = world.nodes.find((one) => one.nodeId === nodeId);
         if (node?.process.alive === false) void node.start();
       };
-      return { what: `the disk of storage node ${nodeId} is full`, undo };
+      return { what: `the disk of storage node ${nodeId} is full${disk.full ? ' at once' : ''}`, undo };
     },
   },
   {

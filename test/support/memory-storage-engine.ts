@@ -6,6 +6,8 @@ export class MemoryDisk {
   readonly entries = new Map<string, Uint8Array>();
   /** Every commit fails from now on, as on a full disk. */
   full = false;
+  /** What the file system tells. */
+  freeBytes = Number.POSITIVE_INFINITY;
   /** Called when a commit has reached it. */
   onStored: (writes: readonly EngineWrite[]) => void = () => {};
 }

@@ -52,10 +52,14 @@ export class ProcessCluster {
   }
 
   /** Starts a node, or starts it again: on the port that it had unless another is given. */
-  async startNode(nodeId: string, port = this.nodes.get(nodeId)?.port ?? 0): Promise<NodePart> {
+  async startNode(
+    nodeId: string,
+    port = this.nodes.get(nodeId)?.port ?? 0,
+    args: readonly string[] = [],
+  ): Promise<NodePart> {
     const process = startQuorate([
       ...['storage-node', '--id', nodeId, '--listen', `127.0.0.1:${port}`, '--data', join(this.folder, nodeId)],
-      ...['--cluster-secret-file', this.secretFile],
+      ...['--cluster-secret-file', this.secretFile, ...args],
     ]);
     const part = { nodeId, ...(await process.ready), process };
     this.nodes.set(nodeId, part);
