@@ -4,8 +4,7 @@ import type { DeliberateBug } from './deliberate-bugs.js';
 export const BUGS_OF_SURROUNDINGS: readonly DeliberateBug[] = [
   {
     name: 'the same dot given twice',
-    faults: 'message_loss,message_reordering,slow_node,partition,coordinator_crash_sending',
-    seedsMax: 700,
+    seedsMax: 20,
     file: 'src/domain/hybrid-clock.ts',
     edits: [
       ['Math.max(Math.floor(nowUs), this.#near.last + 1, toldUs + 1)', 'Math.max(Math.floor(nowUs), toldUs + 1)'],

@@ -84,7 +84,7 @@ export const DELIBERATE_BUGS: readonly DeliberateBug[] = [
   },
   {
     name: 'a greatest timestamp that a restart forgets',
-    seedsMax: 400,
+    seedsMax: 20,
     file: 'src/storage-node/node-meta.ts',
     edits: [["greatestTimestampUs: readNumber(engine, 'greatest'),", 'greatestTimestampUs: 0,']],
   },
@@ -165,9 +165,26 @@ export const DELIBERATE_BUGS: readonly DeliberateBug[] = [
   },
   {
     name: 'an ask that joins one already sent',
-    faults: 'slow_coordinator,clock_jump',
+    faults: 'slow_coordinator,clocks_behind',
     seedsMax: 100,
     file: 'src/adapters/replica/shared-asks.ts',
     edits: [['this.#queue.waits(last)', 'this.#asks.has(last)']],
+  },
+  {
+    name: 'a read that repairs before it ends, again and again in one turn',
+    faults: 'clocks_behind,slow_network',
+    seedsMax: 400,
+    file: 'src/services/read-round.ts',
+    edits: [
+      [
+        'this.#finish(step);\n        this.#writeBack(step.record, this.#tally.behind);',
+        'this.#writeBack(step.record, this.#tally.behind);\n        this.#finish(step);',
+      ],
+      [
+        'const result = await this.#write(nodeId, record);',
+        `const { clock, context } = this.#parts;
+    const result = isOver(clock, context) ? TOO_LATE : await this.#write(nodeId, record);`,
+      ],
+    ],
   },
 ];

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { RegisterOperation } from './history.js';
-import { violationOf } from './register-checker.js';
+import { inventionIn, violationOf } from './register-checker.js';
 
 /** Tries every order. */
 function dumbVerdict(operations: readonly RegisterOperation[]): boolean {
@@ -73,6 +73,14 @@ describe('the checker', () => {
     expect(violationOf([v, read(undefined, 4)])).toContain('absent');
     expect(violationOf([v, w, read('v', 4)])).toBeDefined();
     expect(violationOf([read('v', -2), v])).toContain('before it was written');
+  });
+
+  it('takes from replicas that forget any value that somebody had begun to write, and no other', () => {
+    const [v, w] = [operation('write', 'v', 0, 1), operation('write', 'w', 2, 3)];
+    const read = (value: string | undefined, at: number) => operation('read', value, at, at + 0.5);
+    expect(inventionIn([v, w, read('v', 4), read('w', 5), read(undefined, 6)])).toBeUndefined();
+    expect(inventionIn([v, w, read('x', 4)])).toContain('x');
+    expect(inventionIn([read('w', 1), v, w])).toContain('w');
   });
 
   it('lets a write of unknown outcome happen late, or never, but not twice', () => {
