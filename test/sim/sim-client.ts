@@ -14,6 +14,7 @@ export class SimClient {
   readonly #workload: Workload;
   readonly #connection: ClientConnection;
   readonly history: HistoryEntry[] = [];
+  readonly #unknown: WritePlan[] = [];
   #count = 0;
 
   constructor(name: string, world: SimWorld, workload: Workload) {
@@ -49,6 +50,16 @@ export class SimClient {
     await this.#writePlainly(this.#plan(key, level), coordinator);
   }
 
+  /** After quiet a client that never heard how a keyed write ended sends it again, and hears it. */
+  async settleUnknown(): Promise<void> {
+    for (const plan of this.#unknown) {
+      const level = plan.level === 'all' ? 'quorum' : plan.level;
+      const attempt = await this.#connection.write(this.#anybody(), { ...plan, level });
+      if (attempt.kind !== 'ok')
+        this.#world.violations.push(`after quiet nobody says how ${plan.value} ended${noteOf(attempt)}`);
+    }
+  }
+
   async #write(key: string, level: Level): Promise<void> {
     const { choice } = this.#world;
     const plan = this.#plan(key, level);
@@ -72,6 +83,7 @@ export class SimClient {
     const { outcome, note } = operation;
     this.#record({ kind: 'write', ...plan, invokedMs, outcome, note });
     if (outcome === 'ok') await operation.sendAgain();
+    else if (outcome === 'unknown') this.#unknown.push(plan);
   }
 
   async #sendSealedAgain(plan: WritePlan, idempotencyKey: string): Promise<void> {
