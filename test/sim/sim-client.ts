@@ -5,7 +5,7 @@ import type { HistoryEntry, Level } from './history.js';
 import { KeyedOperation } from './keyed-operation.js';
 import type { SimCoordinator } from './sim-coordinator.js';
 import { RELAXED_KEY, type SimWorld } from './sim-world.js';
-import { LONG_VALUE_BYTES_MAX, LONG_VALUE_BYTES_MIN, type Workload } from './workload.js';
+import { CHECKING, LONG_VALUE_BYTES_MAX, LONG_VALUE_BYTES_MIN, type Workload } from './workload.js';
 
 /** One client: one operation after the other, against whichever coordinator; what it saw goes into the history. */
 export class SimClient {
@@ -52,9 +52,10 @@ export class SimClient {
 
   /** After quiet a client that never heard how a keyed write ended sends it again, and hears it. */
   async settleUnknown(): Promise<void> {
+    const patient = new ClientConnection(this.#world, CHECKING.timeoutsMs);
     for (const plan of this.#unknown) {
       const level = plan.level === 'all' ? 'quorum' : plan.level;
-      const attempt = await this.#connection.write(this.#anybody(), { ...plan, level });
+      const attempt = await patient.write(this.#anybody(), { ...plan, level });
       if (attempt.kind !== 'ok' && !(this.#world.store.jumped && isTooFarAhead(attempt)))
         this.#world.violations.push(`after quiet nobody says how ${plan.value} ended${noteOf(attempt)}`);
     }
