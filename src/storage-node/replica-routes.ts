@@ -2,6 +2,7 @@ import { constants, type ServerHttp2Stream } from 'node:http2';
 import { type ConnectRouter, createContextKey, createContextValues, type HandlerContext } from '@connectrpc/connect';
 import type { ConnectNodeAdapterOptions } from '@connectrpc/connect-node';
 import { type ExchangeRequest, type ExchangeResponse, ReplicaService } from '../gen/storage/v1/storage_pb.js';
+import type { Clock } from '../ports/clock.js';
 import { FrameQueue } from '../wire/frame-queue.js';
 import { ReplicaSession, type ReplicaSessionParts } from './replica-session.js';
 import { UnprovenIntake } from './unproven-intake.js';
@@ -63,7 +64,7 @@ export function replicaRoutes(host: SessionHost): ReplicaRoutes {
   return {
     routes: (router) => router.service(ReplicaService, { exchange }),
     contextValues(request) {
-      if ('stream' in request) closeWhenAnswered(request.stream);
+      if ('stream' in request) closeWhenAnswered(request.stream, host.clock);
       return createContextValues().set(INTAKE, new UnprovenIntake(request));
     },
     shutDown() {
@@ -73,8 +74,9 @@ export function replicaRoutes(host: SessionHost): ReplicaRoutes {
 }
 
 /** Whoever was told the end may not keep the other half of the stream open. */
-function closeWhenAnswered(stream: ServerHttp2Stream): void {
-  stream.once('finish', () => stream.close(constants.NGHTTP2_NO_ERROR));
+function closeWhenAnswered(stream: ServerHttp2Stream, clock: Clock): void {
+  // The answer's last frame, its trailers, is handed over in this event.
+  stream.once('wantTrailers', () => clock.nextTurn(() => stream.close(constants.NGHTTP2_NO_ERROR)));
 }
 
 /** Reads until the coordinator ends the stream or it breaks: either way nobody waits for answers any more. */

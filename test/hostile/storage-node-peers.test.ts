@@ -104,11 +104,15 @@ describe('a storage node serves coordinators in spite of', () => {
   it('more strangers than it serves streams: those who know the secret get in, and stay', async () => {
     const early = await join1();
     const streams: ClientHttp2Stream[] = [];
+    const statuses: unknown[] = [];
     for (let i = 0; i < 6; i++) {
       const session = stranger();
-      for (let k = 0; k < 200; k++) streams.push(open(session));
+      for (let k = 0; k < 200; k++)
+        streams.push(open(session).on('trailers', (trailers) => statuses.push(trailers['grpc-status'])));
     }
     await eventually(() => streams.filter(({ closed }) => closed).length >= 1000);
+    expect(statuses.length).toBeGreaterThanOrEqual(1000);
+    expect(new Set(statuses)).toEqual(new Set(['0']));
     const late = await join1();
     expect(await answered(late, DESCRIBE)).toBe('describe');
     expect(await answered(early, DESCRIBE)).toBe('describe');
