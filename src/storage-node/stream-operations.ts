@@ -1,6 +1,6 @@
 import type { Answer, Batch, Operation } from '../gen/storage/v1/storage_pb.js';
 import type { Clock } from '../ports/clock.js';
-import { executeOperation } from './batch-execution.js';
+import { type BatchHost, executeOperation } from './batch-execution.js';
 import type { StorageNode } from './storage-node.js';
 import { UntakenAnswers } from './untaken-answers.js';
 
@@ -28,6 +28,7 @@ interface WaitingRead {
  */
 export class StreamOperations {
   readonly #parts: StreamOperationsParts;
+  readonly #host: BatchHost;
   readonly #answers: UntakenAnswers;
   #waitingReads: WaitingRead[] = [];
   #unanswered = 0;
@@ -37,6 +38,8 @@ export class StreamOperations {
 
   constructor(parts: StreamOperationsParts) {
     this.#parts = parts;
+    const { node, diskUsagePercent, onFailure } = parts;
+    this.#host = { node, diskUsagePercent, onFailure, answer: (answer) => this.#answer(answer) };
     this.#answers = new UntakenAnswers(parts.node.load);
   }
 
@@ -45,7 +48,7 @@ export class StreamOperations {
     for (const operation of operations) {
       if (bringsValue(operation) && !this.#mayRead())
         this.#waitingReads.push({ epoch, operation: detached(operation) });
-      else this.#execute(epoch, operation);
+      else executeOperation(this.#host, epoch, operation);
     }
   }
 
@@ -87,16 +90,11 @@ export class StreamOperations {
     while (this.#answers.admitsValue) {
       const next = this.#waitingReads.shift();
       if (next === undefined) return;
-      this.#execute(next.epoch, next.operation);
+      executeOperation(this.#host, next.epoch, next.operation);
     }
   }
 
-  #execute(epoch: number, operation: Operation): void {
-    const { node, diskUsagePercent, onFailure } = this.#parts;
-    executeOperation({ node, diskUsagePercent, onFailure, answer: this.#answer }, epoch, operation);
-  }
-
-  readonly #answer = (answer: Answer): void => {
+  #answer(answer: Answer): void {
     if (this.#ended) return;
     this.#answers.add(answer);
     if (this.#flushing) return;
@@ -105,7 +103,7 @@ export class StreamOperations {
       this.#flushing = false;
       this.flush();
     });
-  };
+  }
 }
 
 function bringsValue({ kind }: Operation): boolean {

@@ -67,7 +67,7 @@ async function connectEcho(): Promise<Echo> {
 
 async function virtualEcho(): Promise<Echo> {
   const clock = new VirtualClock();
-  const network = new VirtualNetwork(clock, CALM);
+  const network = new VirtualNetwork(clock, { ...CALM, bytesPerMs: () => 500_000 });
   const peer = (name: string) => ({ name, alive: true, run: (callback: () => void) => callback() });
   let open = 0;
   network.listen({ host: 'peer', port: 1 }, peer('peer'), ({ send, end }) => {
@@ -111,9 +111,10 @@ describe.each([
   });
   afterEach(() => echo.close());
 
-  const open = (address = echo.address) =>
+  const open = (address = echo.address, drained = () => {}) =>
     echo.transport.open(address, {
       frame: ({ frame }) => void epochs.push(frame.case === 'ready' ? frame.value.epoch : -1),
+      drained,
       end: (reason) => void ends.push(reason),
     });
   const batch = (epoch: number) => create(ExchangeRequestSchema, { frame: { case: 'batch', value: { epoch } } });
@@ -127,6 +128,28 @@ describe.each([
     connection.send(batch(501));
     await echo.until(() => epochs.length === 501);
     expect(ends).toEqual([]);
+    connection.close();
+  });
+
+  it('tells when it takes more, so that every frame but the first is made only then', async () => {
+    const record = Buffer.alloc(512 * 1024);
+    const operations = [{ id: 1, kind: { case: 'write', value: { record } } } as const];
+    let sent = 0;
+    let waits = 0;
+    const sendMore = () => {
+      while (sent < 20 && connection.isDrained) {
+        const value = { epoch: ++sent, operations };
+        connection.send(create(ExchangeRequestSchema, { frame: { case: 'batch', value } }));
+      }
+      if (!connection.isDrained) waits++;
+    };
+    const connection = open(echo.address, sendMore);
+    sendMore();
+    expect(sent).toBe(1);
+    await echo.until(() => epochs.length === 20);
+    expect(epochs).toEqual(Array.from({ length: 20 }, (_, i) => i + 1));
+    expect(waits).toBe(20);
+    expect(connection.isDrained).toBe(true);
     connection.close();
   });
 
